@@ -1,0 +1,66 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+  name: "fenchel",
+  products: [
+    .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
+    .library(name: "ConvexOptimization", targets: ["ConvexOptimization"]),
+    .library(name: "Fenchel", targets: ["Fenchel"]),
+    .executable(name: "fenchel", targets: ["FenchelCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CKernels"),
+    .target(
+      name: "LinearAlgebra",
+      dependencies: [
+        "COpenBLAS", "CKernels", .product(name: "RealModule", package: "swift-numerics"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "ConvexOptimization", dependencies: ["LinearAlgebra"], swiftSettings: strict),
+    .target(
+      name: "Fenchel",
+      dependencies: [
+        "ConvexOptimization", "LinearAlgebra", "CZlib",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [.copy("Data/BuiltIn")],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "FenchelCLI",
+      dependencies: [
+        "Fenchel", "Yams",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "FenchelTestSupport", dependencies: ["Fenchel"], path: "Tests/FenchelTestSupport",
+      swiftSettings: strict),
+    .testTarget(
+      name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "FenchelTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ConvexOptimizationTests", dependencies: ["ConvexOptimization", "FenchelTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
+      resources: [.copy("Oracle")],
+      swiftSettings: strict),
+  ]
+)

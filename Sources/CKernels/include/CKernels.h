@@ -1,0 +1,20 @@
+/* Loops that need more than the default target's vectors: compiled for several processors, chosen at run time.
+   Pointers and scalars only. `s` is float, `d` is double. */
+#ifndef FENCHEL_KERNELS_H
+#define FENCHEL_KERNELS_H
+
+#include <stdint.h>
+
+/* Σ bit_i z_i. */
+float fenchel_masked_sum_s(const float *z, const uint64_t *bits, long count);
+double fenchel_masked_sum_d(const double *z, const uint64_t *bits, long count);
+
+/* z_i ← bit_i · value. */
+void fenchel_masked_fill_s(float *z, const uint64_t *bits, long count, float value);
+void fenchel_masked_fill_d(double *z, const uint64_t *bits, long count, double value);
+
+/* bit_i ← z_i > 0; unused bits of the last word are cleared. */
+void fenchel_sign_bits_s(const float *z, uint64_t *bits, long count);
+void fenchel_sign_bits_d(const double *z, uint64_t *bits, long count);
+
+#endif

@@ -1,0 +1,42 @@
+import LinearAlgebra
+
+/// A weighted sum of per-sample losses, ℓ(F) = Σ_k s_k ℓ_k(F_k), of predictions F: n × c.
+///
+/// Sums, never means: a sample with weight 2 equals the sample given twice. A weighted loss has the conjugate
+/// Σ_k s_k ℓ_k*(a_k / s_k); a sample with s_k = 0 contributes nothing, and its conjugate is 0 at a_k = 0 and +∞
+/// elsewhere. The domain of every conjugate contains 0.
+///
+/// Where ℓ is not differentiable (`smoothness` is +∞), `gradient` writes a subgradient.
+public protocol Loss<Element>: SmoothFunction, ProximableFunction, ConjugableFunction {
+  /// Name on the command line and in model files, such as `squared-hinge`.
+  static var name: String { get }
+  /// Y: n × c; real values, −1/1 labels or one-hot rows, as the loss has them.
+  var targets: Matrix<Element> { get }
+  /// s: n non-negative sample weights.
+  var weights: [Element] { get }
+  /// Whether ℓ_k is a sum over outputs, so that programs with per-output groups fall apart into c problems.
+  var isSeparable: Bool { get }
+  /// Writes ∂²ℓ/∂F_{kj}² into `diagonal` (n × c); 0 where ℓ is piecewise linear.
+  func secondDerivative(at f: Matrix<Element>, into diagonal: inout Matrix<Element>)
+  /// For ℓ_k(f) = max(left·(f − position), right·(f − position)), weight included: its kink. Otherwise nil.
+  func kink(sample k: Int, output j: Int) -> Kink<Element>?
+}
+
+/// The kink of a convex piecewise linear function of two pieces, left < right.
+public struct Kink<Element: Scalar>: Sendable, Equatable {
+  public var position: Element
+  public var left: Element
+  public var right: Element
+
+  public init(position: Element, left: Element, right: Element) {
+    self.position = position
+    self.left = left
+    self.right = right
+  }
+}
+
+extension Loss {
+  public func kink(sample k: Int, output j: Int) -> Kink<Element>? { nil }
+  public var samples: Int { targets.rows }
+  public var outputs: Int { targets.columns }
+}

@@ -1,0 +1,18 @@
+/// How a solver ended. Not converging is a status, never an error.
+public enum Status: Sendable, Equatable {
+  /// The certificate reached the tolerance.
+  case solved
+  /// A limit ended the run first; the certificate is real, and short of the tolerance.
+  case stoppedAtLimit(Limit)
+  /// No step makes progress any more: the rounding floor of the arithmetic is reached.
+  case stalled
+  /// A factorisation failed or an iterate stopped being finite; the last good iterate was kept.
+  case numericalFailure
+  /// The caller asked to stop.
+  case cancelled
+
+  /// The limits that can end a run.
+  public enum Limit: String, Sendable, CaseIterable {
+    case iterations, time, memory
+  }
+}

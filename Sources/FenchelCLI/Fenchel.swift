@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct FenchelCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "fenchel")
+}

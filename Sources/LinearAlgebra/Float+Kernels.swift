@@ -1,0 +1,143 @@
+import CKernels
+import COpenBLAS
+import RealModule
+
+extension Float: Scalar {
+  public static func gemm(
+    _ transposeA: Transpose, _ transposeB: Transpose, m: Int, n: Int, k: Int, alpha: Float,
+    a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int, beta: Float,
+    c: UnsafeMutablePointer<Float>, ldc: Int
+  ) {
+    guard m > 0, n > 0 else { return }
+    cblas_sgemm(
+      CblasRowMajor, transposeA.cblas, transposeB.cblas, blasint(m), blasint(n), blasint(k), alpha, a,
+      blasint(lda), b, blasint(ldb), beta, c, blasint(ldc))
+  }
+
+  public static func syrk(
+    _ transpose: Transpose, n: Int, k: Int, alpha: Float, a: UnsafePointer<Float>, lda: Int, beta: Float,
+    c: UnsafeMutablePointer<Float>, ldc: Int
+  ) {
+    guard n > 0 else { return }
+    cblas_ssyrk(
+      CblasRowMajor, CblasLower, transpose.cblas, blasint(n), blasint(k), alpha, a, blasint(lda), beta, c,
+      blasint(ldc))
+  }
+
+  public static func gemv(
+    _ transpose: Transpose, m: Int, n: Int, alpha: Float, a: UnsafePointer<Float>, lda: Int,
+    x: UnsafePointer<Float>, beta: Float, y: UnsafeMutablePointer<Float>
+  ) {
+    guard m > 0, n > 0 else { return }
+    cblas_sgemv(
+      CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
+  }
+
+  public static func trsm(
+    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Float>, ldl: Int,
+    b: UnsafeMutablePointer<Float>, ldb: Int
+  ) {
+    guard m > 0, n > 0 else { return }
+    cblas_strsm(
+      CblasRowMajor, CblasLeft, CblasLower, transpose.cblas, CblasNonUnit, blasint(m), blasint(n), 1, l,
+      blasint(ldl), b, blasint(ldb))
+  }
+
+  public static func trsmRight(
+    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Float>, ldl: Int,
+    b: UnsafeMutablePointer<Float>, ldb: Int
+  ) {
+    guard m > 0, n > 0 else { return }
+    cblas_strsm(
+      CblasRowMajor, CblasRight, CblasLower, transpose.cblas, CblasNonUnit, blasint(m), blasint(n), 1, l,
+      blasint(ldl), b, blasint(ldb))
+  }
+
+  public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
+    cblas_sdot(blasint(n), x, 1, y, 1)
+  }
+
+  public static func norm2(_ n: Int, _ x: UnsafePointer<Float>) -> Float { cblas_snrm2(blasint(n), x, 1) }
+
+  public static func axpy(
+    _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+  ) {
+    cblas_saxpy(blasint(n), alpha, x, 1, y, 1)
+  }
+
+  public static func scale(_ n: Int, _ alpha: Float, _ x: UnsafeMutablePointer<Float>) {
+    cblas_sscal(blasint(n), alpha, x, 1)
+  }
+
+  public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int {
+    lapack { info in
+      var (order, leading) = (Int32(n), Int32(max(lda, 1)))
+      spotrf_("U", &order, a, &leading, &info)  // upper in columns = lower in rows
+    }
+  }
+
+  public static func potri(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int {
+    lapack { info in
+      var (order, leading) = (Int32(n), Int32(max(lda, 1)))
+      spotri_("U", &order, a, &leading, &info)
+    }
+  }
+
+  public static func syevd(
+    _ n: Int, _ a: UnsafeMutablePointer<Float>, _ w: UnsafeMutablePointer<Float>
+  ) -> Int {
+    lapackWithWork(Float.self) { work, workSize, integers, integerSize, info in
+      var (order, leading) = (Int32(n), Int32(max(n, 1)))
+      ssyevd_(
+        "V", "U", &order, a, &leading, w, work, &workSize, integers, &integerSize, &info)
+    }
+  }
+
+  public static func gesdd(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ s: UnsafeMutablePointer<Float>,
+    _ u: UnsafeMutablePointer<Float>, _ vt: UnsafeMutablePointer<Float>
+  ) -> Int {
+    lapackWithWork(Float.self, integers: 8 * min(m, n)) { work, workSize, integers, _, info in
+      var (rows, columns, small) = (Int32(m), Int32(n), Int32(min(m, n)))
+      sgesdd_(
+        "S", &rows, &columns, a, &rows, s, u, &rows, vt, &small, work, &workSize, integers, &info)
+    }
+  }
+
+  public static func geqp3(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ pivots: UnsafeMutablePointer<Int32>,
+    _ tau: UnsafeMutablePointer<Float>
+  ) -> Int {
+    lapackWithWork(Float.self) { work, workSize, _, _, info in
+      var (rows, columns) = (Int32(m), Int32(n))
+      sgeqp3_(&rows, &columns, a, &rows, pivots, tau, work, &workSize, &info)
+    }
+  }
+
+  public static func orgqr(
+    _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeMutablePointer<Float>, _ tau: UnsafePointer<Float>
+  ) -> Int {
+    lapackWithWork(Float.self) { work, workSize, _, _, info in
+      var (rows, columns, reflectors) = (Int32(m), Int32(n), Int32(k))
+      sorgqr_(&rows, &columns, &reflectors, a, &rows, tau, work, &workSize, &info)
+    }
+  }
+
+  public static func maskedSum(
+    _ z: UnsafePointer<Float>, _ bits: UnsafePointer<UInt64>, _ count: Int
+  ) -> Float {
+    fenchel_masked_sum_s(z, bits, count)
+  }
+
+  public static func maskedFill(
+    _ z: UnsafeMutablePointer<Float>, _ bits: UnsafePointer<UInt64>, _ count: Int, _ value: Float
+  ) {
+    fenchel_masked_fill_s(z, bits, count, value)
+  }
+
+  public static func signBits(
+    _ z: UnsafePointer<Float>, _ bits: UnsafeMutablePointer<UInt64>, _ count: Int
+  ) {
+    fenchel_sign_bits_s(z, bits, count)
+  }
+}

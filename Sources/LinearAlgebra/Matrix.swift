@@ -1,0 +1,75 @@
+/// A dense matrix in row-major order: entry (i, j) lies at `storage[i * columns + j]`.
+///
+/// A value type: copies are cheap until one of them is written. Rows are samples everywhere in Fenchel, so a
+/// C-contiguous array of another language has this layout.
+public struct Matrix<Element: Scalar>: Sendable, Equatable {
+  public let rows: Int
+  public let columns: Int
+  public var storage: [Element]
+
+  /// A rows × columns matrix filled with one value.
+  public init(_ rows: Int, _ columns: Int, fill value: Element = 0) {
+    precondition(rows >= 0 && columns >= 0, "a matrix cannot have a negative extent")
+    self.rows = rows
+    self.columns = columns
+    storage = [Element](repeating: value, count: rows * columns)
+  }
+
+  /// A matrix over the entries in row-major order; `storage.count` must be rows · columns.
+  public init(_ rows: Int, _ columns: Int, storage: [Element]) {
+    precondition(storage.count == rows * columns, "\(storage.count) entries for \(rows) × \(columns)")
+    self.rows = rows
+    self.columns = columns
+    self.storage = storage
+  }
+
+  /// The matrix with the given rows, which must be of one length.
+  public init(rows: [[Element]]) {
+    let width = rows.first?.count ?? 0
+    precondition(rows.allSatisfy { $0.count == width }, "rows of different lengths")
+    self.init(rows.count, width, storage: rows.flatMap { $0 })
+  }
+
+  /// An n × 1 matrix.
+  public init(column: [Element]) { self.init(column.count, 1, storage: column) }
+
+  public static func identity(_ n: Int) -> Matrix {
+    var result = Matrix(n, n)
+    for i in 0..<n { result[i, i] = 1 }
+    return result
+  }
+
+  @inlinable
+  public subscript(_ i: Int, _ j: Int) -> Element {
+    get { storage[i * columns + j] }
+    set { storage[i * columns + j] = newValue }
+  }
+
+  public var count: Int { rows * columns }
+
+  /// A copy of row i.
+  public func row(_ i: Int) -> [Element] { Array(storage[i * columns..<(i + 1) * columns]) }
+
+  /// A copy of column j.
+  public func column(_ j: Int) -> [Element] { (0..<rows).map { self[$0, j] } }
+
+  /// A copy of the rows with the given indices, in that order.
+  public func selectingRows(_ indices: some Collection<Int>) -> Matrix {
+    var result = [Element]()
+    result.reserveCapacity(indices.count * columns)
+    for i in indices { result.append(contentsOf: storage[i * columns..<(i + 1) * columns]) }
+    return Matrix(indices.count, columns, storage: result)
+  }
+
+  public var transposed: Matrix {
+    var result = Matrix(columns, rows)
+    for i in 0..<rows { for j in 0..<columns { result.storage[j * rows + i] = storage[i * columns + j] } }
+    return result
+  }
+
+  /// The same values in another precision.
+  public func converted<Other: Scalar>(to _: Other.Type) -> Matrix<Other> {
+    if let same = self as? Matrix<Other> { return same }
+    return Matrix<Other>(rows, columns, storage: storage.map { Other($0) })
+  }
+}

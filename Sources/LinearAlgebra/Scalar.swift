@@ -1,0 +1,78 @@
+import RealModule
+
+/// An element type with BLAS and LAPACK kernels behind it: `Float` or `Double`.
+///
+/// Every O(n) loop of Fenchel is a static requirement of this protocol (or of an extension with concrete
+/// entry points), so that generic code never runs an unspecialised inner loop. All products are row-major
+/// and run on the calling thread alone; parallelism comes from `Parallel`'s tiles.
+public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar where Magnitude == Self {
+  /// C ← α op(A) op(B) + β C, with op(A): m × k, op(B): k × n, C: m × n, all row-major. Cost 2mnk.
+  static func gemm(
+    _ transposeA: Transpose, _ transposeB: Transpose, m: Int, n: Int, k: Int, alpha: Self,
+    a: UnsafePointer<Self>, lda: Int, b: UnsafePointer<Self>, ldb: Int, beta: Self,
+    c: UnsafeMutablePointer<Self>, ldc: Int)
+
+  /// Lower triangle of C ← α op(A) op(A)ᵀ + β C, with op(A): n × k. Cost n²k.
+  static func syrk(
+    _ transpose: Transpose, n: Int, k: Int, alpha: Self, a: UnsafePointer<Self>, lda: Int, beta: Self,
+    c: UnsafeMutablePointer<Self>, ldc: Int)
+
+  /// y ← α op(A) x + β y, with A: m × n row-major. Cost 2mn.
+  static func gemv(
+    _ transpose: Transpose, m: Int, n: Int, alpha: Self, a: UnsafePointer<Self>, lda: Int,
+    x: UnsafePointer<Self>, beta: Self, y: UnsafeMutablePointer<Self>)
+
+  /// B ← op(L)⁻¹ B for the lower triangular L: m × m, B: m × n, row-major. Cost m²n.
+  static func trsm(
+    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Self>, ldl: Int,
+    b: UnsafeMutablePointer<Self>, ldb: Int)
+
+  /// B ← B op(L)⁻¹ for the lower triangular L: n × n, B: m × n, row-major. Cost m n².
+  static func trsmRight(
+    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Self>, ldl: Int,
+    b: UnsafeMutablePointer<Self>, ldb: Int)
+
+  /// ⟨x, y⟩ over n entries with unit stride.
+  static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
+  /// ‖x‖₂ over n entries, safe against overflow.
+  static func norm2(_ n: Int, _ x: UnsafePointer<Self>) -> Self
+  /// y ← y + α x over n entries.
+  static func axpy(_ n: Int, _ alpha: Self, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+  /// x ← α x over n entries.
+  static func scale(_ n: Int, _ alpha: Self, _ x: UnsafeMutablePointer<Self>)
+
+  /// In place lower Cholesky factor of a row-major symmetric n × n matrix (its lower triangle is read).
+  /// Returns 0, or the 1-based index of the first pivot that is not positive. Cost n³/3.
+  static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
+  /// Lower triangle of A⁻¹ from the lower Cholesky factor, in place. Cost 2n³/3.
+  static func potri(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
+
+  // LAPACK drivers, column-major as LAPACK has them; the factorisation types wrap them.
+  static func syevd(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ w: UnsafeMutablePointer<Self>) -> Int
+  static func gesdd(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Self>, _ s: UnsafeMutablePointer<Self>,
+    _ u: UnsafeMutablePointer<Self>, _ vt: UnsafeMutablePointer<Self>
+  ) -> Int
+  static func geqp3(
+    _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Self>, _ pivots: UnsafeMutablePointer<Int32>,
+    _ tau: UnsafeMutablePointer<Self>
+  ) -> Int
+  static func orgqr(
+    _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeMutablePointer<Self>, _ tau: UnsafePointer<Self>
+  ) -> Int
+
+  // Kernels on bit-packed patterns (CKernels).
+  /// out ← Σ_i bit_i z_i over `count` entries.
+  static func maskedSum(_ z: UnsafePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int) -> Self
+  /// z_i ← bit_i · value over `count` entries.
+  static func maskedFill(
+    _ z: UnsafeMutablePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int, _ value: Self)
+  /// bit_i ← (z_i > 0); the unused bits of the last word become 0.
+  static func signBits(_ z: UnsafePointer<Self>, _ bits: UnsafeMutablePointer<UInt64>, _ count: Int)
+}
+
+/// Whether a product uses a matrix as it is stored or transposed.
+public enum Transpose: Sendable {
+  case no
+  case yes
+}
