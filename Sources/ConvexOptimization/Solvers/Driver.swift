@@ -1,0 +1,120 @@
+import Synchronization
+
+/// Asks a running computation to stop at its next iteration. Thread-safe, and safe in a signal handler.
+public final class Cancellation: Sendable {
+  private let requested = Atomic<Bool>(false)
+  public init() {}
+  public var isRequested: Bool { requested.load(ordering: .relaxed) }
+  public func request() { requested.store(true, ordering: .relaxed) }
+}
+
+/// When a driven solver stops.
+public struct Limits: Sendable {
+  /// Relative gap (primal − dual)/max(1, |primal|) at which the problem counts as solved.
+  public var tolerance: Double
+  public var maximumIterations: Int
+  /// Seconds from the start of the run, or nil for no limit.
+  public var seconds: Double?
+  /// Iterations between certificates while the solver itself sees no reason for one.
+  public var certificateInterval: Int
+  public var cancellation: Cancellation?
+
+  public init(
+    tolerance: Double = 1e-4, maximumIterations: Int = 10_000, seconds: Double? = nil,
+    certificateInterval: Int = 10, cancellation: Cancellation? = nil
+  ) {
+    self.tolerance = tolerance
+    self.maximumIterations = maximumIterations
+    self.seconds = seconds
+    self.certificateInterval = max(1, certificateInterval)
+    self.cancellation = cancellation
+  }
+}
+
+/// What a run is doing, for progress lines and logs.
+public struct Progress: Sendable {
+  /// Name of the phase, such as `interior point` or `pricing`.
+  public var phase: String
+  public var iteration: Int
+  public var seconds: Double
+  /// The last certificate, once there is one.
+  public var certificate: Certificate?
+
+  public init(phase: String, iteration: Int, seconds: Double, certificate: Certificate? = nil) {
+    self.phase = phase
+    self.iteration = iteration
+    self.seconds = seconds
+    self.certificate = certificate
+  }
+}
+
+/// Called with the state of a run as it goes; may be called often, and must return quickly.
+public typealias ProgressHandler = @Sendable (Progress) -> Void
+
+/// The end of a driven run: the best certified point, its certificate and how it came to stop.
+public struct Solution<Point: Sendable>: Sendable {
+  public var point: Point
+  public var certificate: Certificate
+  public var status: Status
+  public var iterations: Int
+  public var seconds: Double
+}
+
+/// Runs a solver on a problem until the problem's own certificate reaches the tolerance, or a limit ends it.
+///
+/// Of all certified points the one with the least primal is returned, with the largest dual seen.
+public func drive<S: Solver, Problem: Certifiable>(
+  _ solver: inout S, on problem: Problem, limits: Limits, phase: String, progress: ProgressHandler? = nil
+) -> Solution<S.Point> where Problem.Point == S.Point {
+  let clock = ContinuousClock()
+  let start = clock.now
+  var best = Solution(
+    point: solver.point, certificate: problem.certificate(at: solver.point), status: .solved, iterations: 0,
+    seconds: 0)
+  var sinceCertificate = 0
+  func finish(_ status: Status) -> Solution<S.Point> {
+    best.status = status
+    best.seconds = start.duration(to: clock.now).seconds
+    return best
+  }
+  while true {
+    if best.certificate.relativeGap <= limits.tolerance { return finish(.solved) }
+    if limits.cancellation?.isRequested == true { return finish(.cancelled) }
+    if best.iterations >= limits.maximumIterations { return finish(.stoppedAtLimit(.iterations)) }
+    let seconds = start.duration(to: clock.now).seconds
+    if let limit = limits.seconds, seconds >= limit { return finish(.stoppedAtLimit(.time)) }
+    let outcome = solver.step()
+    best.iterations += 1
+    sinceCertificate += 1
+    if outcome != .advanced || sinceCertificate >= limits.certificateInterval {
+      sinceCertificate = 0
+      best.keepBetter(solver.point, problem.certificate(at: solver.point))
+      if outcome == .stalled || outcome == .failed {
+        if best.certificate.relativeGap <= limits.tolerance { return finish(.solved) }
+        return finish(outcome == .failed ? .numericalFailure : .stalled)
+      }
+    }
+    progress?(
+      Progress(
+        phase: phase, iteration: best.iterations, seconds: seconds, certificate: best.certificate))
+  }
+}
+
+extension Solution {
+  /// Keeps the point of lesser primal and the larger of both dual bounds (each holds for the problem).
+  mutating func keepBetter(_ other: Point, _ certificate: Certificate) {
+    let dual = max(self.certificate.dual, certificate.dual)
+    if certificate.primal <= self.certificate.primal {
+      point = other
+      self.certificate = certificate
+    }
+    self.certificate.dual = dual
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  public var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}
