@@ -53,6 +53,12 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
   /// A copy of column j.
   public func column(_ j: Int) -> [Element] { (0..<rows).map { self[$0, j] } }
 
+  /// Writes the entries of column j.
+  public mutating func setColumn(_ j: Int, _ values: [Element]) {
+    precondition(values.count == rows, "\(values.count) entries for a column of \(rows)")
+    for i in 0..<rows { storage[i * columns + j] = values[i] }
+  }
+
   /// A copy of the rows with the given indices, in that order.
   public func selectingRows(_ indices: some Collection<Int>) -> Matrix {
     var result = [Element]()

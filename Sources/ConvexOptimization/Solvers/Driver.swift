@@ -58,6 +58,16 @@ public struct Solution<Point: Sendable>: Sendable {
   public var status: Status
   public var iterations: Int
   public var seconds: Double
+
+  public init(
+    point: Point, certificate: Certificate, status: Status, iterations: Int, seconds: Double
+  ) {
+    self.point = point
+    self.certificate = certificate
+    self.status = status
+    self.iterations = iterations
+    self.seconds = seconds
+  }
 }
 
 /// Runs a solver on a problem until the problem's own certificate reaches the tolerance, or a limit ends it.

@@ -1,0 +1,87 @@
+import LinearAlgebra
+
+/// The dual constraint of a two-layer program in plain Double arithmetic with compensated sums.
+///
+/// A dual point θ (n × c) is feasible when for every pattern D, sign σ and output j
+///
+///     without cones  ‖Xᵀ D θ_j‖ ≤ λ,
+///     with cones     ‖σXᵀ D θ_j + Xᵀ(2D − I) α‖ ≤ λ   for some α ≥ 0 of that pattern, sign and output.
+///
+/// Any α ≥ 0 is a witness: the norm is an upper bound on the support function of the cone's unit ball at
+/// σXᵀDθ_j, so that θ·min(1, λ/M) is feasible for M the largest of these norms.
+struct StrictDual {
+  let x: Matrix<Double>
+  let patterns: BitMatrix
+  let θ: Matrix<Double>
+
+  /// Xᵀ D_i θ_j for one pattern and all outputs: c × d. Cost n d c, half of it where half the bits are set.
+  func images(pattern i: Int) -> Matrix<Double> {
+    let (d, c) = (x.columns, θ.columns)
+    var total = Matrix<Double>(c, d)
+    var error = Matrix<Double>(c, d)
+    var partial = Matrix<Double>(c, d)
+    let block = 64
+    for start in stride(from: 0, to: x.rows, by: block) {
+      for index in 0..<partial.count { partial.storage[index] = 0 }
+      for k in start..<min(start + block, x.rows) where patterns[k, i] {
+        for j in 0..<c { Self.add(θ[k, j], x, row: k, to: &partial, row: j) }
+      }
+      for index in 0..<total.count {
+        Self.accumulate(partial.storage[index], &total.storage[index], &error.storage[index])
+      }
+    }
+    for index in 0..<total.count { total.storage[index] += error.storage[index] }
+    return total
+  }
+
+  /// ‖σq + Σ_k α_k (2D_i − I)_k x_k‖ for a sparse α.
+  func norm(_ q: [Double], sign σ: Double, pattern i: Int, multipliers: SparseVector) -> Double {
+    var sum = q.map { σ * $0 }
+    var error = [Double](repeating: 0, count: q.count)
+    for (k, α) in zip(multipliers.indices, multipliers.values) {
+      guard α > 0, patterns.rows > k else { continue }
+      let signed = patterns[k, i] ? α : -α
+      for j in 0..<q.count { Self.accumulate(signed * x[k, j], &sum[j], &error[j]) }
+    }
+    return Self.norm(zip(sum, error).map { $0 + $1 })
+  }
+
+  /// ‖v‖, scaled against overflow, with a compensated sum of squares.
+  static func norm(_ v: [Double]) -> Double {
+    let largest = v.reduce(0) { max($0, abs($1)) }
+    guard largest > 0, largest.isFinite else { return largest }
+    var sum = CompensatedSum()
+    for entry in v { sum += (entry / largest) * (entry / largest) }
+    return largest * sum.value.squareRoot()
+  }
+
+  /// row j of `sum` += factor · row k of `x`.
+  private static func add(
+    _ factor: Double, _ x: Matrix<Double>, row k: Int, to sum: inout Matrix<Double>, row j: Int
+  ) {
+    let d = x.columns
+    x.storage.withUnsafeBufferPointer { x in
+      sum.storage.withUnsafeMutableBufferPointer { sum in
+        for i in 0..<d { sum[j * d + i] += factor * x[k * d + i] }
+      }
+    }
+  }
+
+  /// One Neumaier step.
+  private static func accumulate(_ term: Double, _ sum: inout Double, _ error: inout Double) {
+    let next = sum + term
+    error += abs(sum) >= abs(term) ? (sum - next) + term : (term - next) + sum
+    sum = next
+  }
+}
+
+/// A vector of which most entries are zero.
+public struct SparseVector: Sendable, Equatable, Codable {
+  public var indices: [Int]
+  public var values: [Double]
+
+  public init(indices: [Int] = [], values: [Double] = []) {
+    self.indices = indices
+    self.values = values
+  }
+}

@@ -1,0 +1,126 @@
+import ConvexOptimization
+import LinearAlgebra
+
+extension TwoLayerProgram: Certifiable {
+  /// The certificate at a point: ℓ(F) + λ Σ‖u_g‖ above, the best multiple of θ that satisfies every dual
+  /// constraint of the program below, both in plain Double arithmetic (`StrictLoss`, `StrictPrimal`,
+  /// `StrictDual`). Cost n d (m + P c), and a non-negative least squares problem for each violated cone.
+  public func certificate(at point: TwoLayerPoint) -> Certificate {
+    Certificate(
+      primal: strictObjective(at: point), dual: dualBound(θ: point.θ).value,
+      scope: patterns.isExact ? .exact : .restricted)
+  }
+
+  /// ℓ(F) + λ Σ_g ‖u_g‖ in plain Double arithmetic.
+  public func strictObjective(at point: TwoLayerPoint) -> Double {
+    let primal = StrictPrimal(x: x)
+    let f = primal.predictions(
+      point, patterns: patterns.bits, isConstrained: isConstrained, outputs: outputs)
+    return strictLoss.value(at: f) + λ * primal.penalty(point.coefficients)
+  }
+
+  /// A lower bound on the program's optimum from any θ, and how it came about.
+  public struct DualBound: Sendable {
+    /// The bound: −ℓ*(−tθ), the best over 0 ≤ t ≤ λ/norm.
+    public var value: Double
+    /// M: the largest dual norm over all groups, an upper bound on it where cones are.
+    public var norm: Double
+    /// The multiple t of θ.
+    public var scale: Double
+  }
+
+  /// The bound that θ gives.
+  public func dualBound(θ: Matrix<Double>) -> DualBound { dualBoundAndPrices(θ: θ).bound }
+
+  /// The bound that θ gives, and the prices of the groups whose plain norm exceeds λ. With cones these get their
+  /// multipliers α from non-negative least squares; the norm that counts is then evaluated afresh from these.
+  func dualBoundAndPrices(θ: Matrix<Double>) -> (bound: DualBound, prices: [GroupPricing.Price]) {
+    let θ = strictLoss.feasibleDirection(θ)
+    let prices = GroupPricing(self).prices(θ: θ, above: λ)
+    let witnesses = Dictionary(
+      prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first })
+    let norm = strictDualNorm(θ: θ, witnesses: isConstrained ? witnesses : [:])
+    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let (scale, value) = strictLoss.bestScale(θ, upTo: limit)
+    return (DualBound(value: value, norm: norm, scale: scale), prices)
+  }
+
+  /// The largest norm of the dual constraint over all patterns, signs and outputs, given multipliers for some.
+  func strictDualNorm(θ: Matrix<Double>, witnesses: [TwoLayerGroup: SparseVector]) -> Double {
+    let strict = StrictDual(x: x, patterns: patterns.bits, θ: θ)
+    var norms = [Double](repeating: 0, count: patterns.count)
+    norms.withMutablePointer { norms in
+      Parallel.forEach(tiles: patterns.count, work: patterns.count * x.count * outputs) { i in
+        let images = strict.images(pattern: i)
+        for j in 0..<outputs {
+          let q = images.row(j)
+          let plain = StrictDual.norm(q)
+          for sign in signs {
+            let group = TwoLayerGroup(pattern: i, sign: sign, output: j)
+            let norm =
+              witnesses[group].map { strict.norm(q, sign: sign, pattern: i, multipliers: $0) } ?? plain
+            norms[i] = max(norms[i], min(plain, norm))
+          }
+        }
+      }
+    }
+    return norms.reduce(0, max)
+  }
+
+  /// The same formulas again, for certificates.
+  var strictLoss: StrictLoss {
+    StrictLoss(kind: kind, parameter: parameter, targets: loss.targets, weights: loss.weights)
+  }
+}
+
+extension StrictLoss {
+  /// θ with what can never be feasible taken out: for softmax the mean of each row (Σ_j θ_kj = 0 is a dual
+  /// constraint), for samples of weight 0 everything.
+  func feasibleDirection(_ θ: Matrix<Double>) -> Matrix<Double> {
+    var result = θ
+    for k in 0..<θ.rows {
+      var mean = 0.0
+      if kind == .softmax {
+        for j in 0..<θ.columns { mean += θ[k, j] / Double(θ.columns) }
+      }
+      for j in 0..<θ.columns { result[k, j] = weights[k] > 0 ? θ[k, j] - mean : 0 }
+    }
+    return result
+  }
+
+  /// The t in [0, limit] that maximises the concave function −ℓ*(−tθ), by golden section, with the value there.
+  /// Any t gives a valid bound; t = 0 is always feasible.
+  func bestScale(_ θ: Matrix<Double>, upTo limit: Double) -> (scale: Double, value: Double) {
+    var candidates = [0.0, min(1, limit), limit]
+    let golden = (5.0.squareRoot() - 1) / 2
+    var (low, high) = (0.0, min(limit, 4))
+    var (left, right) = (high - golden * high, golden * high)
+    var (leftValue, rightValue) = (dualObjective(θ, scaledBy: left), dualObjective(θ, scaledBy: right))
+    for _ in 0..<48 {
+      if leftValue >= rightValue, leftValue > -.infinity {
+        high = right
+        (right, rightValue) = (left, leftValue)
+        left = high - golden * (high - low)
+        leftValue = dualObjective(θ, scaledBy: left)
+      } else if leftValue == -.infinity {
+        // The domain is an interval that contains 0: move towards it.
+        high = left
+        left = high - golden * (high - low)
+        right = low + golden * (high - low)
+        (leftValue, rightValue) = (dualObjective(θ, scaledBy: left), dualObjective(θ, scaledBy: right))
+      } else {
+        low = left
+        (left, leftValue) = (right, rightValue)
+        right = low + golden * (high - low)
+        rightValue = dualObjective(θ, scaledBy: right)
+      }
+    }
+    candidates.append((low + high) / 2)
+    var best = (scale: 0.0, value: -Double.infinity)
+    for t in candidates {
+      let value = dualObjective(θ, scaledBy: t)
+      if value > best.value { best = (t, value) }
+    }
+    return best
+  }
+}

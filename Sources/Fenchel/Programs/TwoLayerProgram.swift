@@ -1,0 +1,104 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// The convex program of a two-layer network over given activation patterns (Pilanci & Ergen 2020, eq. 8; gated
+/// form: Mishkin, Sahiner & Pilanci 2022):
+///
+///     min ℓ(F) + λ Σ_g ‖u_g‖,   F_j = Σ_{g: output j} σ_g D_g X u_g,
+///     with cones also (2D_g − I) X u_g ≥ 0   (ReLU networks; without them: gated ReLU networks)
+///
+/// over groups g = (pattern D, sign σ, output j). With cones both signs occur (u and v of the papers); without
+/// them the sign is +1. Every feasible point decodes to a network with the same predictions and objective
+/// ℓ + (λ/2) Σ (‖w1‖² + w2²), each of whose neurons feeds one output.
+public struct TwoLayerProgram: Sendable {
+  /// X: n × d, with the constant column of the bias where there is one.
+  public let x: Matrix<Double>
+  public let loss: any Loss<Double>
+  /// The loss by name, with its parameter (δ of Huber, τ of quantile).
+  public let kind: LossKind
+  public let parameter: Double
+  public let λ: Double
+  public let patterns: ActivationPatterns
+  /// Whether the groups are confined to the cones of their patterns (ReLU) or free (gated ReLU).
+  public let isConstrained: Bool
+
+  /// Throws where λ is not positive and finite, or X, patterns and loss are of different heights.
+  public init(
+    x: Matrix<Double>, loss: any Loss<Double>, kind: LossKind, parameter: Double = 0, λ: Double, patterns: ActivationPatterns, isConstrained: Bool
+  ) throws(ProgramError) {
+    guard λ > 0, λ.isFinite else { throw .regularisation(λ) }
+    guard x.rows == loss.samples, patterns.bits.rows == x.rows else {
+      throw .shapes(x: x.rows, targets: loss.samples, patterns: patterns.bits.rows)
+    }
+    self.x = x
+    self.loss = loss
+    self.kind = kind
+    self.parameter = parameter
+    self.λ = λ
+    self.patterns = patterns
+    self.isConstrained = isConstrained
+  }
+
+  public var samples: Int { x.rows }
+  public var features: Int { x.columns }
+  public var outputs: Int { loss.outputs }
+
+  /// Signs that groups may have.
+  public var signs: [Double] { isConstrained ? [1, -1] : [1] }
+
+  /// All groups of the program: patterns × signs × outputs.
+  public var allGroups: [TwoLayerGroup] {
+    (0..<patterns.count).flatMap { pattern in
+      signs.flatMap { sign in
+        (0..<outputs).map { TwoLayerGroup(pattern: pattern, sign: sign, output: $0) }
+      }
+    }
+  }
+}
+
+/// One group of a two-layer program.
+public struct TwoLayerGroup: Sendable, Hashable, Codable {
+  public var pattern: Int
+  public var sign: Double
+  public var output: Int
+
+  public init(pattern: Int, sign: Double, output: Int) {
+    self.pattern = pattern
+    self.sign = sign
+    self.output = output
+  }
+}
+
+/// A primal point of a two-layer program and the dual point that came with it.
+public struct TwoLayerPoint: Sendable {
+  /// The groups with coefficients, each at most once.
+  public var groups: [TwoLayerGroup]
+  /// u_g: one row a group.
+  public var coefficients: Matrix<Double>
+  /// θ: n × c, in the domain of θ ↦ ℓ*(−θ).
+  public var θ: Matrix<Double>
+
+  public init(groups: [TwoLayerGroup], coefficients: Matrix<Double>, θ: Matrix<Double>) {
+    self.groups = groups
+    self.coefficients = coefficients
+    self.θ = θ
+  }
+}
+
+/// What can be wrong with the data of a program.
+public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
+  case regularisation(Double)
+  case shapes(x: Int, targets: Int, patterns: Int)
+  case memory(needed: Int, limit: Int)
+
+  public var description: String {
+    switch self {
+    case .regularisation(let λ): "λ is \(λ): give a positive, finite number"
+    case .shapes(let x, let targets, let patterns):
+      "X has \(x) rows, the targets \(targets), the patterns \(patterns): they must agree"
+    case .memory(let needed, let limit):
+      "this program needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
+        + "take fewer patterns or samples, or raise --max-memory"
+    }
+  }
+}
