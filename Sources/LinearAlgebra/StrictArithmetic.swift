@@ -60,13 +60,15 @@ public enum StrictArithmetic {
 }
 
 /// A running sum in Double whose rounding errors are added up beside it (Neumaier 1974).
+@frozen
 public struct CompensatedSum: Sendable {
-  private var sum = 0.0
-  private var error = 0.0
+  @usableFromInline var sum = 0.0
+  @usableFromInline var error = 0.0
 
+  @inlinable
   public init() {}
 
-  @inline(__always)
+  @inlinable
   public mutating func add(_ x: Double) {
     let total = sum + x
     error += abs(sum) >= abs(x) ? (sum - total) + x : (x - total) + sum
@@ -74,13 +76,16 @@ public struct CompensatedSum: Sendable {
   }
 
   /// Adds x·y, its rounding error included.
+  @inlinable
   public mutating func add(_ x: Double, times y: Double) {
     let product = x * y
     error += (-product).addingProduct(x, y)
     add(product)
   }
 
-  public var value: Double { sum.isFinite ? sum + error : sum }
+  /// The sum so far.
+  @inlinable public var value: Double { sum.isFinite ? sum + error : sum }
 
+  @inlinable
   public static func += (sum: inout CompensatedSum, x: Double) { sum.add(x) }
 }

@@ -1,6 +1,6 @@
 /// op(A) op(B), in parallel over tiles with the same bits for any number of threads. Cost 2mnk.
 public func matrixProduct<T: Scalar>(
-  _ a: Matrix<T>, _ transposeA: Transpose = .no, _ b: Matrix<T>, _ transposeB: Transpose = .no
+  _ a: Matrix<T>, _ transposeA: Transpose, _ b: Matrix<T>, _ transposeB: Transpose = .no
 ) -> Matrix<T> {
   var result = Matrix<T>(transposeA == .no ? a.rows : a.columns, transposeB == .no ? b.columns : b.rows)
   addProduct(a, transposeA, b, transposeB, to: &result, beta: 0)
@@ -9,7 +9,7 @@ public func matrixProduct<T: Scalar>(
 
 /// C ← α op(A) op(B) + β C. Cost 2mnk; nothing is allocated for results larger than a few tiles.
 public func addProduct<T: Scalar>(
-  _ a: Matrix<T>, _ transposeA: Transpose = .no, _ b: Matrix<T>, _ transposeB: Transpose = .no,
+  _ a: Matrix<T>, _ transposeA: Transpose, _ b: Matrix<T>, _ transposeB: Transpose = .no,
   to c: inout Matrix<T>, alpha: T = 1, beta: T = 1
 ) {
   let (m, k) = transposeA == .no ? (a.rows, a.columns) : (a.columns, a.rows)
@@ -21,6 +21,18 @@ public func addProduct<T: Scalar>(
       transposeA, transposeB, m: m, n: n, k: k, alpha: alpha, a: a, lda: max(transposeA == .no ? k : m, 1),
       b: b, ldb: max(transposeB == .no ? n : k, 1), beta: beta, c: c, ldc: max(n, 1))
   }
+}
+
+/// A B. Cost 2mnk.
+public func matrixProduct<T: Scalar>(_ a: Matrix<T>, _ b: Matrix<T>) -> Matrix<T> {
+  matrixProduct(a, .no, b, .no)
+}
+
+/// C ← α A B + β C. Cost 2mnk.
+public func addProduct<T: Scalar>(
+  _ a: Matrix<T>, _ b: Matrix<T>, to c: inout Matrix<T>, alpha: T = 1, beta: T = 1
+) {
+  addProduct(a, .no, b, .no, to: &c, alpha: alpha, beta: beta)
 }
 
 /// The symmetric Gram matrix op(A) op(A)ᵀ, both triangles: of the rows of A (`.no`), or AᵀA (`.yes`).
