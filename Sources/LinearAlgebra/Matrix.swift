@@ -72,6 +72,9 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
     return result
   }
 
+  /// The place in `storage` of the first entry that is NaN or infinite, nil if there is none.
+  public var firstNonFinite: Int? { firstNonFiniteEntry(storage) }
+
   /// The same values in another precision.
   public func converted<Other: Scalar>(to _: Other.Type) -> Matrix<Other> {
     if let same = self as? Matrix<Other> { return same }
@@ -105,3 +108,7 @@ private func convert<T: Scalar, U: Scalar>(
 ) {
   for i in 0..<count { target[i] = U(source[i]) }
 }
+
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func firstNonFiniteEntry<T: Scalar>(_ entries: [T]) -> Int? { entries.firstIndex { !$0.isFinite } }

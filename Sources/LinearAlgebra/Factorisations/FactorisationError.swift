@@ -24,11 +24,8 @@ public enum FactorisationError: Error, Sendable, Equatable, CustomStringConverti
 
 extension Matrix {
   /// Throws if an entry is not finite. Cost rows · columns.
-  @specialized(where Element == Float)
-  @specialized(where Element == Double)
   func checkFinite() throws(FactorisationError) {
-    for (index, value) in storage.enumerated() where !value.isFinite {
-      throw .notFinite(row: index / columns, column: index % columns)
-    }
+    guard let index = firstNonFinite else { return }
+    throw .notFinite(row: index / columns, column: index % columns)
   }
 }
