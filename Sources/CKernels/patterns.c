@@ -37,6 +37,11 @@
       for (long j = 0; j < width; j++) word |= (uint64_t)(z[i + j] > 0) << j;                          \
       bits[i / WORD] = word;                                                                           \
     }                                                                                                  \
+  }                                                                                                    \
+  CLONES int fenchel_any_within_##suffix(const T *z, const T *bound, T scale, long count) {            \
+    int found = 0;                                                                                     \
+    for (long i = 0; i < count; i++) found |= !((z[i] < 0 ? -z[i] : z[i]) > scale * bound[i]);         \
+    return found;                                                                                      \
   }
 
 DEFINE_KERNELS(float, s)

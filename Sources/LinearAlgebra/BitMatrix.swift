@@ -25,39 +25,64 @@ public struct BitMatrix: Sendable, Equatable {
     }
   }
 
-  /// The signs of a product: bit (k, i) is `(X G)_{k,i} > 0`, for X: n × d and G: d × P. Cost 2ndP.
-  public init<T: Scalar>(signsOf x: Matrix<T>, times g: Matrix<T>) {
-    precondition(x.columns == g.rows, "X has \(x.columns) columns, the gates have \(g.rows) rows")
-    self.init(x.rows, g.columns)
-    let tile = 256
-    let (n, d, p, stride) = (x.rows, x.columns, g.columns, wordsPerRow)
-    withPointers(x, g, &words) { x, g, words in
-      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: n)) { index in
-        let range = Parallel.range(ofTile: index, size: tile, count: n)
-        withTemporary(T.self, range.count * p) { z in
-          T.gemm(
-            .no, .no, m: range.count, n: p, k: d, alpha: 1, a: x + range.lowerBound * d, lda: max(d, 1), b: g,
-            ldb: max(p, 1), beta: 0, c: z, ldc: max(p, 1))
-          for (offset, k) in range.enumerated() { T.signBits(z + offset * p, words + k * stride, p) }
+  /// The columns with the given indices, in that order.
+  public func selectingColumns(_ indices: [Int]) -> BitMatrix {
+    transposed.selectingRows(indices).transposed
+  }
+
+  /// The rows with the given indices, in that order.
+  public func selectingRows(_ indices: [Int]) -> BitMatrix {
+    var result = BitMatrix(indices.count, columns)
+    for (target, i) in indices.enumerated() {
+      result.words.replaceSubrange(
+        target * wordsPerRow..<(target + 1) * wordsPerRow,
+        with: words[i * wordsPerRow..<(i + 1) * wordsPerRow])
+    }
+    return result
+  }
+
+  /// The transposed bits: one row a pattern. Cost about rows · columns / 10 operations, in 64 × 64 blocks.
+  public var transposed: BitMatrix {
+    var result = BitMatrix(columns, rows)
+    var block = [UInt64](repeating: 0, count: 64)
+    for top in stride(from: 0, to: rows, by: 64) {
+      for word in 0..<wordsPerRow {
+        for i in 0..<64 { block[i] = top + i < rows ? words[(top + i) * wordsPerRow + word] : 0 }
+        BitMatrix.transpose(&block)
+        for j in 0..<min(64, columns - word * 64) {
+          result.words[(word * 64 + j) * result.wordsPerRow + top >> 6] = block[j]
         }
       }
     }
+    return result
   }
 
-  /// The columns with the given indices, in that order.
-  public func selectingColumns(_ indices: [Int]) -> BitMatrix {
-    var result = BitMatrix(rows, indices.count)
-    for i in 0..<rows {
-      for (target, j) in indices.enumerated() where self[i, j] { result[i, target] = true }
+  /// Transposes 64 × 64 bits in place: swaps the off-diagonal halves of ever smaller squares.
+  private static func transpose(_ block: inout [UInt64]) {
+    var (half, mask) = (32, UInt64(0xFFFF_FFFF))
+    while half > 0 {
+      for i in 0..<64 where i & half == 0 {
+        let difference = (block[i] >> UInt64(half) ^ block[i + half]) & mask
+        block[i + half] ^= difference
+        block[i] ^= difference << UInt64(half)
+      }
+      half /= 2
+      mask ^= mask << UInt64(half)
     }
+  }
+
+  /// The rows of `self` and then those of `other`, which must have as many columns.
+  public func appendingRows(of other: BitMatrix) -> BitMatrix {
+    precondition(columns == other.columns, "bit rows of \(columns) and \(other.columns) columns")
+    var result = BitMatrix(rows + other.rows, columns)
+    result.words = words + other.words
     return result
   }
 
-  /// The transposed bits: one row a pattern.
-  public var transposed: BitMatrix {
-    var result = BitMatrix(columns, rows)
-    for i in 0..<rows { for j in 0..<columns where self[i, j] { result[j, i] = true } }
-    return result
+  /// The first index of every distinct row, in order. Expected cost rows · columns / 64.
+  public var distinctRows: [Int] {
+    var seen = Set<ArraySlice<UInt64>>(minimumCapacity: rows)
+    return (0..<rows).filter { seen.insert(row($0)).inserted }
   }
 
   /// The words of row i.

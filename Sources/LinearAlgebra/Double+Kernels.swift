@@ -140,4 +140,10 @@ extension Double: Scalar {
   ) {
     fenchel_sign_bits_d(z, bits, count)
   }
+
+  public static func anyWithin(
+    _ z: UnsafePointer<Double>, _ bound: UnsafePointer<Double>, _ scale: Double, _ count: Int
+  ) -> Bool {
+    fenchel_any_within_d(z, bound, scale, count) != 0
+  }
 }

@@ -140,4 +140,10 @@ extension Float: Scalar {
   ) {
     fenchel_sign_bits_s(z, bits, count)
   }
+
+  public static func anyWithin(
+    _ z: UnsafePointer<Float>, _ bound: UnsafePointer<Float>, _ scale: Float, _ count: Int
+  ) -> Bool {
+    fenchel_any_within_s(z, bound, scale, count) != 0
+  }
 }

@@ -51,6 +51,8 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
   public func row(_ i: Int) -> [Element] { Array(storage[i * columns..<(i + 1) * columns]) }
 
   /// A copy of column j.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
   public func column(_ j: Int) -> [Element] { (0..<rows).map { self[$0, j] } }
 
   /// Writes the entries of column j.
@@ -67,15 +69,52 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
     return Matrix(indices.count, columns, storage: result)
   }
 
+  /// The transposed matrix, copied in square tiles that stay in cache.
   public var transposed: Matrix {
     var result = Matrix(columns, rows)
-    for i in 0..<rows { for j in 0..<columns { result.storage[j * rows + i] = storage[i * columns + j] } }
+    withPointer { source in
+      result.withMutablePointer { transpose(source, rows, columns, into: $0) }
+    }
     return result
   }
+
+  /// The place in `storage` of the first entry that is NaN or infinite, nil if there is none.
+  public var firstNonFinite: Int? { firstNonFiniteEntry(storage) }
 
   /// The same values in another precision.
   public func converted<Other: Scalar>(to _: Other.Type) -> Matrix<Other> {
     if let same = self as? Matrix<Other> { return same }
-    return Matrix<Other>(rows, columns, storage: storage.map { Other($0) })
+    var result = Matrix<Other>(rows, columns)
+    withPointer { source in
+      result.withMutablePointer { convert(source, count, into: $0) }
+    }
+    return result
   }
 }
+
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func transpose<T: Scalar>(
+  _ source: UnsafePointer<T>, _ rows: Int, _ columns: Int, into target: UnsafeMutablePointer<T>
+) {
+  let tile = 32
+  for top in stride(from: 0, to: rows, by: tile) {
+    for left in stride(from: 0, to: columns, by: tile) {
+      for i in top..<min(top + tile, rows) {
+        for j in left..<min(left + tile, columns) { target[j * rows + i] = source[i * columns + j] }
+      }
+    }
+  }
+}
+
+@specialized(where T == Float, U == Double)
+@specialized(where T == Double, U == Float)
+private func convert<T: Scalar, U: Scalar>(
+  _ source: UnsafePointer<T>, _ count: Int, into target: UnsafeMutablePointer<U>
+) {
+  for i in 0..<count { target[i] = U(source[i]) }
+}
+
+@specialized(where T == Float)
+@specialized(where T == Double)
+private func firstNonFiniteEntry<T: Scalar>(_ entries: [T]) -> Int? { entries.firstIndex { !$0.isFinite } }

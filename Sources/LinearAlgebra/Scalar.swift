@@ -69,6 +69,10 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
     _ z: UnsafeMutablePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int, _ value: Self)
   /// bit_i ← (z_i > 0); the unused bits of the last word become 0.
   static func signBits(_ z: UnsafePointer<Self>, _ bits: UnsafeMutablePointer<UInt64>, _ count: Int)
+  /// Whether |z_i| ≤ scale · bound_i for some i (NaN counts as so).
+  static func anyWithin(
+    _ z: UnsafePointer<Self>, _ bound: UnsafePointer<Self>, _ scale: Self, _ count: Int
+  ) -> Bool
 }
 
 /// Whether a product uses a matrix as it is stored or transposed.

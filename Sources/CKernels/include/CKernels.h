@@ -17,4 +17,12 @@ void fenchel_masked_fill_d(double *z, const uint64_t *bits, long count, double v
 void fenchel_sign_bits_s(const float *z, uint64_t *bits, long count);
 void fenchel_sign_bits_d(const double *z, uint64_t *bits, long count);
 
+/* Σ x_i and Σ x_i y_i with the rounding errors of every addition and product carried along. */
+double fenchel_compensated_sum(const double *x, long count);
+double fenchel_compensated_dot(const double *x, const double *y, long count);
+
+/* Whether |z_i| <= scale · bound_i for some i. */
+int fenchel_any_within_s(const float *z, const float *bound, float scale, long count);
+int fenchel_any_within_d(const double *z, const double *bound, double scale, long count);
+
 #endif

@@ -1,0 +1,57 @@
+/* Compensated sums: eight lanes, each a running sum and the exact sum of its rounding errors. No contraction:
+   the error terms need every operation as written. */
+#include "CKernels.h"
+
+#include <math.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+#if defined(__x86_64__)
+#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define CLONES
+#endif
+
+#define LANES 8
+
+/* s + x without error is sum + error (Knuth's two-sum). */
+#define ADD(s, c, x)                                                                                   \
+  do {                                                                                                 \
+    double total = (s) + (x), part = total - (s);                                                      \
+    (c) += ((s) - (total - part)) + ((x) - part);                                                      \
+    (s) = total;                                                                                       \
+  } while (0)
+
+/* Adds the lanes in order. */
+static double collect(const double *sum, const double *error) {
+  double s = 0, c = 0;
+  for (int j = 0; j < LANES; j++) ADD(s, c, sum[j]);
+  for (int j = 0; j < LANES; j++) c += error[j];
+  return isfinite(s) ? s + c : s;
+}
+
+CLONES double fenchel_compensated_sum(const double *x, long count) {
+  double sum[LANES] = {0}, error[LANES] = {0};
+  long i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int j = 0; j < LANES; j++) ADD(sum[j], error[j], x[i + j]);
+  for (int j = 0; i < count; i++, j++) ADD(sum[j], error[j], x[i]);
+  return collect(sum, error);
+}
+
+CLONES double fenchel_compensated_dot(const double *x, const double *y, long count) {
+  double sum[LANES] = {0}, error[LANES] = {0};
+  long i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int j = 0; j < LANES; j++) {
+      double product = x[i + j] * y[i + j];
+      error[j] += fma(x[i + j], y[i + j], -product);
+      ADD(sum[j], error[j], product);
+    }
+  for (int j = 0; i < count; i++, j++) {
+    double product = x[i] * y[i];
+    error[j] += fma(x[i], y[i], -product);
+    ADD(sum[j], error[j], product);
+  }
+  return collect(sum, error);
+}

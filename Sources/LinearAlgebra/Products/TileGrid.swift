@@ -1,0 +1,27 @@
+/// How a product of an m × n result over k terms is cut into pieces. It depends on the shape only, so that
+/// results have the same bits for any number of threads.
+struct TileGrid: Equatable {
+  /// Rows and columns of a tile of the result.
+  let rows, columns: Int
+  /// Terms that one piece sums. Where the result has few tiles and k is long, the terms are cut as well, and
+  /// the partial results are added in order.
+  let terms: Int
+
+  /// Products with fewer multiplications run as one call: threads wake in 10–20 µs.
+  static let smallestShared = 1 << 20
+
+  init(m: Int, n: Int, k: Int) {
+    guard m * n * k >= TileGrid.smallestShared else {
+      (rows, columns, terms) = (max(m, 1), max(n, 1), max(k, 1))
+      return
+    }
+    columns = min(n, 512)
+    rows = min(m, max(64, TileGrid.roundUp(TileGrid.ceiling(m, 8), to: 64)), 512)
+    let tiles = TileGrid.ceiling(m, rows) * TileGrid.ceiling(n, columns)
+    let pieces = tiles >= 8 ? 1 : min(16 / tiles, max(1, k / 1024))
+    terms = TileGrid.roundUp(TileGrid.ceiling(k, pieces), to: 64)
+  }
+
+  static func ceiling(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
+  private static func roundUp(_ a: Int, to multiple: Int) -> Int { ceiling(a, multiple) * multiple }
+}
