@@ -10,9 +10,11 @@ extension Safetensors {
 
   /// Reads the bytes of a file. Memory is bounded by a constant times the size of the file.
   ///
+  /// Files from elsewhere have no checksum; where `needsChecksum`, its absence is an error.
+  ///
   /// - Throws: `SafetensorsError` where the bytes are not exactly one header and its tensors, or the checksum
-  ///   (where there is one) does not fit.
-  public init(decoding bytes: [UInt8]) throws {
+  ///   does not fit.
+  public init(decoding bytes: [UInt8], needsChecksum: Bool = false) throws {
     guard bytes.count >= 8 else {
       throw SafetensorsError("\(bytes.count) bytes are too few for a safetensors file")
     }
@@ -40,9 +42,11 @@ extension Safetensors {
       guard let values = Tensor.Values(dataType: entry.dataType, bytes: slice) else { continue }
       tensors[entry.name] = Tensor(shape: entry.shape, values)
     }
-    if let stored = self.metadata.removeValue(forKey: Safetensors.checksumKey), stored != checksum {
+    let stored = self.metadata.removeValue(forKey: Safetensors.checksumKey)
+    if let stored, stored != checksum {
       throw SafetensorsError("the checksum is \(checksum), the file says \(stored); the file is damaged")
     }
+    if stored == nil && needsChecksum { throw SafetensorsError("there is no checksum; the file is damaged") }
   }
 
   private static func metadata(of value: JSON?) throws -> [String: String] {
