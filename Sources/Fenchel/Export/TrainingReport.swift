@@ -1,0 +1,189 @@
+import ConvexOptimization
+
+/// What a training run came to, field by field as `--json` prints it and a model file keeps it.
+public struct TrainingReport: Codable, Sendable, Equatable {
+  public var status: String
+  public var model: ModelKind
+  public var loss: LossKind
+  public var samples: Int
+  public var features: Int
+  public var outputs: Int
+  public var lambda: Double
+  /// Least λ at which the zero network is optimal for these patterns.
+  public var lambdaMax: Double
+  public var patterns: Patterns
+  public var certificate: CertificateSummary
+  public var network: NetworkSummary
+  public var iterations: Int
+  public var seconds: Double
+  public var peakMemoryBytes: Int
+  public var train: Scorecard
+  public var test: Scorecard?
+  /// All settings, resolved.
+  public var settings: TrainingSettings
+  public var environment: EnvironmentSummary
+  public var data: DataSummary
+  /// What the user should know and that did not stop the run.
+  public var warnings: [String]
+
+  public init(
+    status: Status, model: ModelKind, loss: LossKind, samples: Int, features: Int, outputs: Int,
+    lambda: Double, lambdaMax: Double, patterns: Patterns, certificate: CertificateSummary,
+    network: NetworkSummary, iterations: Int, seconds: Double, peakMemoryBytes: Int, train: Scorecard,
+    test: Scorecard?, settings: TrainingSettings, environment: EnvironmentSummary, data: DataSummary,
+    warnings: [String] = []
+  ) {
+    self.status = status.name
+    self.model = model
+    self.loss = loss
+    self.samples = samples
+    self.features = features
+    self.outputs = outputs
+    self.lambda = lambda
+    self.lambdaMax = lambdaMax
+    self.patterns = patterns
+    self.certificate = certificate
+    self.network = network
+    self.iterations = iterations
+    self.seconds = seconds
+    self.peakMemoryBytes = peakMemoryBytes
+    self.train = train
+    self.test = test
+    self.settings = settings
+    self.environment = environment
+    self.data = data
+    self.warnings = warnings
+  }
+
+  /// The activation patterns of the program.
+  public struct Patterns: Codable, Sendable, Equatable {
+    public var count: Int
+    /// Whether they are all patterns of the data.
+    public var exact: Bool
+
+    public init(count: Int, exact: Bool) {
+      self.count = count
+      self.exact = exact
+    }
+  }
+
+  /// The proof: dual ≤ optimum of the scope ≤ primal.
+  public struct CertificateSummary: Codable, Sendable, Equatable {
+    public var primal: Double
+    @FiniteOrNull public var dual: Double
+    @FiniteOrNull public var gap: Double
+    @FiniteOrNull public var relativeGap: Double
+    public var scope: Certificate.Scope
+    /// Largest relative violation max |θᵀ(Xw)₊|/λ − 1 over ‖w‖ ≤ 1 that a search found: an estimate, never a
+    /// bound. Nil where no search was made; 0 or less where none was found.
+    public var heuristicViolation: Double?
+
+    public init(_ certificate: Certificate, heuristicViolation: Double? = nil) {
+      primal = certificate.primal
+      dual = certificate.dual
+      gap = certificate.gap
+      relativeGap = certificate.relativeGap
+      scope = certificate.scope
+      self.heuristicViolation = heuristicViolation
+    }
+  }
+
+  /// The decoded network.
+  public struct NetworkSummary: Codable, Sendable, Equatable {
+    public var neurons: Int
+    /// Number of layers, activations not counted.
+    public var layers: Int
+    /// The network's own training objective ℓ(f(X)) + λ·penalty, recomputed from the decoded weights.
+    public var objective: Double
+
+    public init(_ network: Network, objective: Double) {
+      neurons = network.neurons
+      layers = network.layers.count { $0 != .relu }
+      self.objective = objective
+    }
+  }
+
+  /// Where the run took place.
+  public struct EnvironmentSummary: Codable, Sendable, Equatable {
+    public var version: String
+    public var threads: Int
+    public var blasCore: String
+    public var processor: String
+
+    public init(version: String, threads: Int, blasCore: String, processor: String) {
+      self.version = version
+      self.threads = threads
+      self.blasCore = blasCore
+      self.processor = processor
+    }
+  }
+
+  /// The data that was trained on.
+  public struct DataSummary: Codable, Sendable, Equatable {
+    public var rows: Int
+    public var columns: Int
+    /// SHA-256 of the data as read.
+    public var sha256: String
+
+    public init(rows: Int, columns: Int, sha256: String) {
+      self.rows = rows
+      self.columns = columns
+      self.sha256 = sha256
+    }
+  }
+}
+
+/// How well a network does on some data.
+public struct Scorecard: Codable, Sendable, Equatable {
+  /// Σ_k s_k ℓ_k / Σ_k s_k: the loss as a weighted mean, so that data of different sizes compare.
+  @FiniteOrNull public var loss: Double
+  /// For classes.
+  public var accuracy: Double?
+  public var logLoss: Double?
+  /// For numbers, in the units of the target.
+  public var rmse: Double?
+  public var mae: Double?
+  public var rSquared: Double?
+
+  public init(
+    loss: Double, accuracy: Double? = nil, logLoss: Double? = nil, rmse: Double? = nil, mae: Double? = nil,
+    rSquared: Double? = nil
+  ) {
+    self.loss = loss
+    self.accuracy = accuracy
+    self.logLoss = logLoss
+    self.rmse = rmse
+    self.mae = mae
+    self.rSquared = rSquared
+  }
+}
+
+/// A number that JSON shows as null when it is NaN or infinite (JSON has no such numbers); null reads as NaN.
+@propertyWrapper
+public struct FiniteOrNull: Codable, Sendable, Equatable {
+  public var wrappedValue: Double
+  public init(wrappedValue: Double) { self.wrappedValue = wrappedValue }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    wrappedValue = container.decodeNil() ? .nan : try container.decode(Double.self)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if wrappedValue.isFinite { try container.encode(wrappedValue) } else { try container.encodeNil() }
+  }
+}
+
+extension Status {
+  /// The status in one word, as reports and model files have it.
+  public var name: String {
+    switch self {
+    case .solved: "solved"
+    case .stoppedAtLimit(let limit): "\(limit.rawValue)-limit"
+    case .stalled: "stalled"
+    case .numericalFailure: "numerical-failure"
+    case .cancelled: "cancelled"
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import LinearAlgebra
+
+/// One layer of a `Network`.
+///
+/// A new kind of layer is a struct of its own that conforms to `LayerContent`, a case here, and a line in
+/// `content` and in `Layer.read`; prediction, counting and saving go through `LayerContent` and stay as they are.
+public enum Layer: Sendable, Equatable {
+  /// x ↦ xᵀW + b.
+  case dense(Dense)
+  /// x ↦ max(x, 0), entry by entry.
+  case relu
+  /// x ↦ Σ_i 1[xᵀg_i > 0] xᵀw_{i,j}.
+  case gated(Gated)
+
+  /// The layer behind the case.
+  public var content: any LayerContent {
+    switch self {
+    case .dense(let layer): layer
+    case .relu: ReLU()
+    case .gated(let layer): layer
+    }
+  }
+
+  /// Rebuilds a layer from what `LayerContent.attributes` and `tensors` gave.
+  ///
+  /// - Throws: `NetworkError` where an attribute or a tensor is missing or has the wrong shape.
+  static func read(kind: String, from parts: LayerParts) throws -> Layer {
+    switch kind {
+    case Dense.kind: .dense(try Dense(from: parts))
+    case ReLU.kind: .relu
+    case Gated.kind: .gated(try Gated(from: parts))
+    default: throw NetworkError.unknownLayer(parts.index, kind: kind)
+    }
+  }
+}
+
+/// What every kind of layer can do: say its widths, map rows, and be taken apart for a file.
+public protocol LayerContent: Sendable {
+  /// Name in model files, such as `dense`.
+  static var kind: String { get }
+  /// Width of the rows that go in, nil where any width does.
+  var inputs: Int? { get }
+  /// Width of the rows that come out.
+  var outputs: Int? { get }
+  /// Weights, biases and gates of the layer, all together.
+  var parameters: Int { get }
+  /// The layer applied to each row of X, on the calling thread.
+  func apply(to x: Matrix<Double>) -> Matrix<Double>
+  /// Small integers that a file keeps beside the tensors.
+  var attributes: [String: Int] { get }
+  /// Arrays that a file keeps, by name.
+  var tensors: [String: Tensor] { get }
+}
+
+extension LayerContent {
+  public var kind: String { Self.kind }
+}
+
+/// The attributes and tensors of one layer, on the way from a file.
+struct LayerParts {
+  var index: Int
+  var attributes: [String: Int]
+  var tensors: [String: Tensor]
+
+  func attribute(_ name: String) throws -> Int {
+    guard let value = attributes[name] else { throw NetworkError.missing(index, name) }
+    return value
+  }
+
+  /// The Double tensor of this name, which must have as many extents as asked.
+  func doubles(_ name: String, extents: Int) throws -> (shape: [Int], values: [Double]) {
+    guard let tensor = tensors[name] else { throw NetworkError.missing(index, name) }
+    guard case .float64(let values) = tensor.values, tensor.shape.count == extents else {
+      throw NetworkError.shape(index, "tensor \(name) must be F64 with \(extents) extents")
+    }
+    return (tensor.shape, values)
+  }
+}
+
+/// max(x, 0), entry by entry.
+public struct ReLU: LayerContent, Equatable {
+  public static let kind = "relu"
+  public init() {}
+  public var inputs: Int? { nil }
+  public var outputs: Int? { nil }
+  public var parameters: Int { 0 }
+  public var attributes: [String: Int] { [:] }
+  public var tensors: [String: Tensor] { [:] }
+
+  public func apply(to x: Matrix<Double>) -> Matrix<Double> {
+    var result = x
+    result.withMutablePointer { z in
+      for i in 0..<x.count { z[i] = z[i] > 0 ? z[i] : 0 }
+    }
+    return result
+  }
+}

@@ -1,0 +1,125 @@
+import LinearAlgebra
+
+/// What to train and how: every choice of the command `train`, with its default.
+public struct TrainingSettings: Codable, Sendable, Equatable {
+  public var model = ModelKind.relu
+  /// The loss, or nil to choose by the target: softmax or logistic for classes, squared for numbers.
+  public var loss: LossKind?
+  public var lambda = Regularisation.ratio(0.01)
+  public var patterns = PatternChoice.refine
+  public var solver = SolverChoice.auto
+  /// Relative gap (primal − dual)/max(1, |primal|) at which training counts as solved.
+  public var tolerance = 1e-4
+  /// Whether a constant column is appended to X (penalised like the rest).
+  public var bias = true
+  /// Whether the columns of X (and y in regression) are scaled before training.
+  public var standardise = true
+  /// Arithmetic of the solver; certificates are always computed in Double.
+  public var precision = Precision.float
+  public var seed: UInt64 = 0
+  /// Seconds, or nil for no limit.
+  public var timeLimit: Double?
+  /// Bytes, or nil for 80 % of the memory that the process may use.
+  public var maxMemory: Double?
+  /// Threads, or nil for all processors.
+  public var threads: Int?
+
+  public init() {}
+}
+
+/// The convex programs that can be trained.
+public enum ModelKind: String, Codable, Sendable, CaseIterable {
+  /// Two-layer ReLU network: program (2) with cones.
+  case relu
+  /// Two-layer gated ReLU network: the group lasso without cones.
+  case gatedReLU = "gated-relu"
+}
+
+/// The losses by the names of the command line.
+public enum LossKind: String, Codable, Sendable, CaseIterable {
+  case squared, logistic, softmax, hinge, huber, absolute, quantile, poisson
+  case squaredHinge = "squared-hinge"
+}
+
+/// How strong the regularisation is.
+public enum Regularisation: Sendable, Equatable {
+  /// λ itself.
+  case value(Double)
+  /// λ = R·λ_max, where λ_max is the least λ at which the zero network is optimal.
+  case ratio(Double)
+}
+
+/// Where the activation patterns of a program come from.
+public enum PatternChoice: Sendable, Equatable {
+  /// Local training, pricing and polishing, until no violated pattern is found.
+  case refine
+  /// All patterns of the data, by enumeration.
+  case exact
+  /// This many gates g ~ N(0, I), duplicates removed.
+  case sampled(Int)
+  /// These gates, one vector a row: P × d, or P × (d + 1) with a bias.
+  case gates(Matrix<Double>)
+}
+
+/// The solvers by the names of the command line.
+public enum SolverChoice: String, Codable, Sendable, CaseIterable {
+  case auto, fista, admm
+  case activeSet = "active-set"
+  case interiorPoint = "interior-point"
+}
+
+/// Arithmetic of a solver.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+  case float, double
+}
+
+extension Regularisation: Codable {
+  private enum Key: String, CodingKey { case value, ratio }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    if let value = try container.decodeIfPresent(Double.self, forKey: .value) {
+      self = .value(value)
+    } else {
+      self = .ratio(try container.decode(Double.self, forKey: .ratio))
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .value(let value): try container.encode(value, forKey: .value)
+    case .ratio(let ratio): try container.encode(ratio, forKey: .ratio)
+    }
+  }
+}
+
+/// Coded as `"refine"`, `"exact"`, a number, or `"gates"`. Gates themselves are tensors, not text: a model file
+/// keeps them as `settings.gates`, and `"gates"` alone decodes to an empty matrix.
+extension PatternChoice: Codable {
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let count = try? container.decode(Int.self) {
+      self = .sampled(count)
+      return
+    }
+    switch try container.decode(String.self) {
+    case "refine": self = .refine
+    case "exact": self = .exact
+    case "gates": self = .gates(Matrix(0, 0))
+    case let other:
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "\(other) is none of refine, exact, gates or a number")
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .refine: try container.encode("refine")
+    case .exact: try container.encode("exact")
+    case .sampled(let count): try container.encode(count)
+    case .gates: try container.encode("gates")
+    }
+  }
+}
