@@ -65,11 +65,13 @@ peers: build ## only the comparison with the peers (installs them from PyPI)
 	@$(STEP) "peers (venvs)" Benchmarks/peers/setup.sh
 	Benchmarks/.venvs/peers/bin/python Benchmarks/peers/compare.py
 
-docs: toolchain ## the documentation as a web page in docs/build
+docs: packages ## the documentation as a web page in docs/build
+	@rm -rf docs/build && mkdir -p docs
 	@$(STEP) "documentation" env FENCHEL_DOCS=1 swift package --scratch-path .build-docs \
 	  --allow-writing-to-directory docs/build generate-documentation \
 	  --target LinearAlgebra --target ConvexOptimization --target Fenchel \
-	  --enable-experimental-combined-documentation --output-path docs/build
+	  --enable-experimental-combined-documentation --transform-for-static-hosting --output-path docs/build
+	@test -f docs/build/index.html || { echo "no page was written: docs/build/index.html"; exit 1; }
 
 format: toolchain ## format every Swift file
 	@$(STEP) "format" swift format format -i --parallel -r $(SWIFT_FILES)
