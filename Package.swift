@@ -64,3 +64,9 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// The documentation's plugin is fetched only where `make docs` asks for it.
+if Context.environment["FENCHEL_DOCS"] != nil {
+  package.dependencies.append(
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"))
+}

@@ -1,0 +1,104 @@
+"""The errors that mutate.py plants: each is one that a person could make, and that some test must notice."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    text: str  # must be in the file exactly once
+    error: str
+    tests: str  # filter of `swift test`
+
+
+LOSSES = "Sources/ConvexOptimization/Losses"
+PENALTIES = "Sources/ConvexOptimization/Penalties"
+SOLVERS = "Sources/ConvexOptimization/Solvers"
+
+MUTANTS = [
+    Mutant(
+        "group lasso: λ/2 in the prox",
+        f"{PENALTIES}/GroupLasso.swift",
+        "(γ * threshold(i), y + i * d)",
+        "(γ * threshold(i) / 2, y + i * d)",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "group lasso: value before the prox",
+        f"{PENALTIES}/GroupLasso.swift",
+        "return self.threshold(i) * max(0, norm - threshold)",
+        "return self.threshold(i) * norm",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "group lasso: dual norm without λ",
+        f"{PENALTIES}/GroupLasso.swift",
+        "largest = max(largest, norm / threshold(i))",
+        "largest = max(largest, norm)",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "squared: sign in the conjugate",
+        f"{LOSSES}/SquaredLoss.swift",
+        "a * (a / 2 + y)",
+        "a * (a / 2 - y)",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "squared: step of the prox",
+        f"{LOSSES}/SquaredLoss.swift",
+        "(t / (1 + t))",
+        "(t / (2 + t))",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "logistic: no domain check",
+        f"{LOSSES}/LogisticLoss.swift",
+        "guard raw >= -.slack, raw <= 1 + .slack else",
+        "guard raw.isFinite else",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "logistic: smoothness too small",
+        f"{LOSSES}/LogisticLoss.swift",
+        "entrySmoothness: Element { 0.25 }",
+        "entrySmoothness: Element { 0.125 }",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "hinge: sign in the conjugate",
+        f"{LOSSES}/HingeLoss.swift",
+        "? -t : .infinity",
+        "? t : .infinity",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "Huber: prox turns linear too early",
+        f"{LOSSES}/HuberLoss.swift",
+        "abs(r) <= δ * (1 + t)",
+        "abs(r) <= δ",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "softmax: simplex not checked",
+        f"{LOSSES}/SoftmaxPass.swift",
+        "guard abs(sum - 1) <= slack else",
+        "guard sum.isFinite else",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "L-BFGS: sign in the second loop",
+        f"{SOLVERS}/QuasiNewtonMemory.swift",
+        "-α[slot] - β",
+        "-α[slot] + β",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "certificate sums: error lost",
+        "Sources/LinearAlgebra/StrictArithmetic.swift",
+        "? (sum - total) + x :",
+        "? (total - sum) + x :",
+        "LinearAlgebraTests",
+    ),
+]

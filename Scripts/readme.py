@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Fills the marked parts of README.md from real runs, so that no number in it is typed by hand.
+
+    readme.py run FENCHEL       what `fenchel train digits --test 0.2` prints
+    readme.py example FILE      the Swift program in FILE
+    readme.py results FILE      the table that Benchmarks/peers/compare.py printed into FILE
+
+A part lies between <!-- NAME:begin --> and <!-- NAME:end -->.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+
+
+def replaced(text, name, content):
+    pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.S)
+    if not pattern.search(text):
+        sys.exit(f"README.md has no part {name}: it lies between <!-- {name}:begin --> and <!-- {name}:end -->")
+    return pattern.sub(lambda match: match[1] + content.strip("\n") + "\n" + match[2], text)
+
+
+def fenced(content, language=""):
+    return f"```{language}\n{content.strip(chr(10))}\n```"
+
+
+def training(fenchel):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [os.path.abspath(fenchel), "train", "digits", "--test", "0.2"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode not in (0, 5):
+        sys.exit(f"fenchel exited {done.returncode}: {done.stderr.strip()}")
+    return fenced("$ fenchel train digits --test 0.2\n" + done.stdout)
+
+
+def results(file):
+    with open(file, encoding="utf-8") as text:
+        lines = [line.rstrip("\n") for line in text]
+    about = [line for line in lines if "OPENBLAS_CORETYPE=" in line]
+    table = [line for line in lines if line.startswith("|")]
+    if not table:
+        sys.exit(f"{file} holds no table; make it with: make peers | tee {file}")
+    return "\n".join(about[:1] + [""] + table)
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in ("run", "example", "results"):
+        sys.exit(__doc__)
+    part, source = sys.argv[1:]
+    if part == "example":
+        with open(source, encoding="utf-8") as file:
+            content = fenced(file.read(), "swift")
+    else:
+        content = training(source) if part == "run" else results(source)
+    path = os.path.join(ROOT, "README.md")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(replaced(text, part, content))
+
+
+if __name__ == "__main__":
+    main()
