@@ -32,7 +32,9 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "ConvexOptimization", dependencies: ["LinearAlgebra"], swiftSettings: strict),
+      name: "ConvexOptimization",
+      dependencies: ["LinearAlgebra", .product(name: "RealModule", package: "swift-numerics")],
+      swiftSettings: strict),
     .target(
       name: "Fenchel",
       dependencies: [

@@ -61,6 +61,12 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
     _ m: Int, _ n: Int, _ k: Int, _ a: UnsafeMutablePointer<Self>, _ tau: UnsafePointer<Self>
   ) -> Int
 
+  // Exponentials (CKernels), correct to a few units in the last place.
+  /// x ← exp(x) over `count` entries; results below the normal numbers become 0.
+  static func exponentials(_ x: UnsafeMutablePointer<Self>, _ count: Int)
+  /// value ← log(1 + exp(x)) and x ← 1/(1 + exp(−x)), its derivative, over `count` entries.
+  static func softplus(_ x: UnsafeMutablePointer<Self>, value: UnsafeMutablePointer<Self>, _ count: Int)
+
   // Kernels on bit-packed patterns (CKernels).
   /// out ← Σ_i bit_i z_i over `count` entries.
   static func maskedSum(_ z: UnsafePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int) -> Self

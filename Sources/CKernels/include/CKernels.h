@@ -5,6 +5,14 @@
 
 #include <stdint.h>
 
+/* x_i <- exp(x_i); relative error of a few units in the last place, 0 below the normal numbers. */
+void fenchel_exp_s(float *x, long count);
+void fenchel_exp_d(double *x, long count);
+
+/* value_i <- log(1 + exp(x_i)) and x_i <- its derivative 1 / (1 + exp(-x_i)). */
+void fenchel_softplus_s(float *x, float *value, long count);
+void fenchel_softplus_d(double *x, double *value, long count);
+
 /* Σ bit_i z_i. */
 float fenchel_masked_sum_s(const float *z, const uint64_t *bits, long count);
 double fenchel_masked_sum_d(const double *z, const uint64_t *bits, long count);

@@ -18,7 +18,10 @@ public protocol Loss<Element>: SmoothFunction, ProximableFunction, ConjugableFun
   var isSeparable: Bool { get }
   /// Writes ∂²ℓ/∂F_{kj}² into `diagonal` (n × c); 0 where ℓ is piecewise linear.
   func secondDerivative(at f: Matrix<Element>, into diagonal: inout Matrix<Element>)
-  /// For ℓ_k(f) = max(left·(f − position), right·(f − position)), weight included: its kink. Otherwise nil.
+  /// Whether every ℓ_k is piecewise linear with one kink an entry (hinge, absolute, quantile).
+  var isPiecewiseLinear: Bool { get }
+  /// For ℓ_k(f) = max(left·(f − position), right·(f − position)), weight included: its kink. Otherwise,
+  /// and where the weight is 0, nil.
   func kink(sample k: Int, output j: Int) -> Kink<Element>?
 }
 
@@ -36,6 +39,7 @@ public struct Kink<Element: Scalar>: Sendable, Equatable {
 }
 
 extension Loss {
+  public var isPiecewiseLinear: Bool { false }
   public func kink(sample k: Int, output j: Int) -> Kink<Element>? { nil }
   public var samples: Int { targets.rows }
   public var outputs: Int { targets.columns }

@@ -1,0 +1,45 @@
+import LinearAlgebra
+
+/// Squared hinge loss ℓ(F) = Σ_k s_k Σ_j max(0, 1 − Y_kj F_kj)² with labels −1 and 1 (without ½, as usual);
+/// smooth with constant 2 max s.
+///
+/// Conjugate of one entry: a y + ¼a² on a y ≤ 0.
+public struct SquaredHingeLoss<Element: Scalar>: EntrywiseLoss {
+  public static var name: String { "squared-hinge" }
+  public let data: WeightedTargets<Element>
+
+  /// - Parameters:
+  ///   - targets: Y: n × c, every entry −1 or 1.
+  ///   - weights: s: n numbers ≥ 0; nil means 1 for all.
+  public init(targets: Matrix<Element>, weights: [Element]? = nil) throws(LossError) {
+    data = try WeightedTargets(signs: targets, weights: weights)
+  }
+
+  public var entrySmoothness: Element { 2 }
+
+  public func term(_ f: Element, _ y: Element) -> Element {
+    let slack = 1 - y * f
+    return slack < 0 ? 0 : slack * slack
+  }
+
+  public func slope(_ f: Element, _ y: Element) -> Element {
+    let slack = 1 - y * f
+    return slack < 0 ? 0 : -2 * y * slack
+  }
+
+  public func curvature(_ f: Element, _ y: Element) -> Element { y * f < 1 ? 2 : 0 }
+
+  public func minimiser(near x: Element, _ y: Element, step t: Element) -> Element {
+    let margin = y * x
+    return margin >= 1 ? x : y * (margin + (1 - margin) * (2 * t / (1 + 2 * t)))
+  }
+
+  public func conjugateTerm(_ a: Element, _ y: Element) -> Element {
+    let u = a * y
+    return u <= .slack ? u * (1 + u / 4) : .infinity
+  }
+
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  public func run(_ pass: EntryPass<Element>) -> Element { pass.run(self) }
+}
