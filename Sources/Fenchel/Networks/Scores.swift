@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 import RealModule
 

@@ -19,6 +19,12 @@ public struct NeuronSet: Sendable, Equatable {
     self.outputs = outputs
   }
 
+  /// The neurons of a point of a program with cones.
+  public init(_ point: TwoLayerPoint) {
+    self.init(
+      vectors: point.coefficients, signs: point.groups.map(\.sign), outputs: point.groups.map(\.output))
+  }
+
   public var count: Int { signs.count }
 
   /// No neurons on d features.
@@ -43,7 +49,7 @@ public struct NeuronSet: Sendable, Equatable {
 
   /// ‖u_m‖ for each neuron.
   public var norms: [Double] {
-    (0..<count).map { m in vectors.row(m).withPointer { Double.norm2(vectors.columns, $0) } }
+    vectors.rowNorms
   }
 
   /// The neurons merged where they share pattern, sign and output: their vectors add up, predictions stay and

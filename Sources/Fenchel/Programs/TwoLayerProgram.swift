@@ -14,9 +14,9 @@ public struct TwoLayerProgram: Sendable {
   /// X: n × d, with the constant column of the bias where there is one.
   public let x: Matrix<Double>
   public let loss: any Loss<Double>
-  /// The loss by name, with its parameter (δ of Huber, τ of quantile).
+  /// The loss by name, with its parameters.
   public let kind: LossKind
-  public let parameter: Double
+  public let parameters: LossParameters
   public let λ: Double
   public let patterns: ActivationPatterns
   /// Whether the groups are confined to the cones of their patterns (ReLU) or free (gated ReLU).
@@ -24,7 +24,8 @@ public struct TwoLayerProgram: Sendable {
 
   /// Throws where λ is not positive and finite, or X, patterns and loss are of different heights.
   public init(
-    x: Matrix<Double>, loss: any Loss<Double>, kind: LossKind, parameter: Double = 0, λ: Double, patterns: ActivationPatterns, isConstrained: Bool
+    x: Matrix<Double>, loss: any Loss<Double>, kind: LossKind, parameters: LossParameters = LossParameters(),
+    λ: Double, patterns: ActivationPatterns, isConstrained: Bool
   ) throws(ProgramError) {
     guard λ > 0, λ.isFinite else { throw .regularisation(λ) }
     guard x.rows == loss.samples, patterns.bits.rows == x.rows else {
@@ -33,7 +34,7 @@ public struct TwoLayerProgram: Sendable {
     self.x = x
     self.loss = loss
     self.kind = kind
-    self.parameter = parameter
+    self.parameters = parameters
     self.λ = λ
     self.patterns = patterns
     self.isConstrained = isConstrained

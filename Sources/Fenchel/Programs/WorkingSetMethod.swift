@@ -33,7 +33,7 @@ public struct WorkingSetMethod {
     let start = clock.now
     var state = State(best: zeroPoint())
     let groups = initial.isEmpty ? highestPriced(state.best) : initial
-    var tolerance = groups.count == program.allGroups.count ? limits.tolerance / 4 : 1e-2
+    var tolerance = groups.count == program.allGroups.count || !initial.isEmpty ? limits.tolerance / 4 : 1e-2
     var method = try restricted(to: groups, tolerance: tolerance)
     while true {
       state.rounds += 1
@@ -174,4 +174,3 @@ extension TwoLayerGroup: Comparable {
     (a.pattern, -a.sign, a.output) < (b.pattern, -b.sign, b.output)
   }
 }
-

@@ -82,7 +82,8 @@ struct Pricing {
   }
 
   /// Unit vectors on the way from w_s to images_s/‖images_s‖, as far as steps_s says.
-  private func moved(_ w: Matrix<Double>, towards images: Matrix<Double>, _ steps: [Double]) -> Matrix<Double> {
+  private func moved(_ w: Matrix<Double>, towards images: Matrix<Double>, _ steps: [Double]) -> Matrix<Double>
+  {
     var result = w
     for s in 0..<w.rows {
       let norm = images.row(s).withPointer { Double.norm2(x.columns, $0) }

@@ -50,7 +50,7 @@ struct WeightGradient {
 
   private mutating func forward(_ weights: [Double]) {
     let (d, m, c, n, size) = (x.columns, outputs.count, loss.outputs, x.rows, tileSize)
-    let outputs = outputs
+    let (outputs, tiles, x) = (outputs, tiles, x)
     activations.withMutablePointer { z in
       withPointers(x, Matrix<Double>(0, 0), &predictions.storage) { x, _, f in
         weights.withPointer { w in
@@ -76,7 +76,7 @@ struct WeightGradient {
 
   private mutating func backward(_ weights: [Double]) {
     let (d, m, c, n, size) = (x.columns, outputs.count, loss.outputs, x.rows, tileSize)
-    let outputs = outputs
+    let (outputs, tiles, x) = (outputs, tiles, x)
     activations.withMutablePointer { z in
       withPointers(x, slopes, &partial) { x, r, partial in
         weights.withPointer { w in

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 /// What to train and how: every choice of the command `train`, with its default.
@@ -33,12 +34,6 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case relu
   /// Two-layer gated ReLU network: the group lasso without cones.
   case gatedReLU = "gated-relu"
-}
-
-/// The losses by the names of the command line.
-public enum LossKind: String, Codable, Sendable, CaseIterable {
-  case squared, logistic, softmax, hinge, huber, absolute, quantile, poisson
-  case squaredHinge = "squared-hinge"
 }
 
 /// How strong the regularisation is.

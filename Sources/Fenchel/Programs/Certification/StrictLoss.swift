@@ -11,7 +11,7 @@ import LinearAlgebra
 /// not close, or as a dual above a primal, instead of a false proof.
 struct StrictLoss {
   let kind: LossKind
-  let parameter: Double
+  let parameters: LossParameters
   let targets: Matrix<Double>
   let weights: [Double]
 
@@ -58,9 +58,10 @@ struct StrictLoss {
       let slack = max(0, 1 - y * f)
       return slack * slack / 2
     case .huber:
-      return abs(r) <= parameter ? r * r / 2 : parameter * (abs(r) - parameter / 2)
+      let δ = parameters.δ
+      return abs(r) <= δ ? r * r / 2 : δ * (abs(r) - δ / 2)
     case .absolute: return abs(r)
-    case .quantile: return max(parameter * -r, (1 - parameter) * r)
+    case .quantile: return max(parameters.τ * -r, (1 - parameters.τ) * r)
     case .poisson: return exp(f) - y * f
     case .softmax: return .nan
     }
@@ -73,9 +74,9 @@ struct StrictLoss {
     case .logistic: return entropy(-a * y)
     case .hinge: return (0...1).contains(-a * y) ? a * y : .infinity
     case .squaredHinge: return -a * y >= 0 ? a * a / 2 + a * y : .infinity
-    case .huber: return abs(a) <= parameter ? a * a / 2 + a * y : .infinity
+    case .huber: return abs(a) <= parameters.δ ? a * a / 2 + a * y : .infinity
     case .absolute: return abs(a) <= 1 ? a * y : .infinity
-    case .quantile: return (-parameter...1 - parameter).contains(a) ? a * y : .infinity
+    case .quantile: return (-parameters.τ...1 - parameters.τ).contains(a) ? a * y : .infinity
     case .poisson:
       let rate = a + y
       if rate < 0 { return .infinity }

@@ -69,7 +69,7 @@ extension TwoLayerProgram: Certifiable {
 
   /// The same formulas again, for certificates.
   var strictLoss: StrictLoss {
-    StrictLoss(kind: kind, parameter: parameter, targets: loss.targets, weights: loss.weights)
+    StrictLoss(kind: kind, parameters: parameters, targets: loss.targets, weights: loss.weights)
   }
 }
 

@@ -11,7 +11,7 @@ func factorCholesky(_ n: Int, _ a: UnsafeMutablePointer<Double>) -> Bool {
   for i in 0..<n { for j in 0..<i { a[j * n + i] = a[i * n + j] } }
   var ridge = 0.0
   for _ in 0..<6 {
-    if Double.potrf(n, a, max(n, 1)) == 0 { return true }
+    if Parallel.cholesky(n, a, max(n, 1)) == 0 { return true }
     ridge = max(ridge * 100, (diagonal.max() ?? 0) * 1e-15)
     for i in 0..<n {
       for j in 0..<i { a[i * n + j] = a[j * n + i] }

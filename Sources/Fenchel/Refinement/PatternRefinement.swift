@@ -1,0 +1,289 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Finds the activation patterns that a two-layer ReLU network needs, and solves its convex program over them.
+///
+/// A short local training gives the first patterns. Then, in rounds: the program over all patterns so far is
+/// solved to a proven gap by a working set; pricing searches for patterns that violate its dual constraint; the
+/// network, with a little of the priced neurons added, is trained locally once more, and its patterns come back
+/// in. Ends when the search finds no violation above the tolerance. The result is never worse than the local
+/// training that it starts from, since the program contains that network.
+public struct PatternRefinement {
+  let x: Matrix<Double>
+  let loss: any Loss<Double>
+  let kind: LossKind
+  let parameters: LossParameters
+  let λ: Double
+  let limits: Limits
+  public var options = Options()
+  public var progress: ProgressHandler?
+
+  /// Sizes and budgets of a refinement.
+  public struct Options: Sendable {
+    /// Neurons of the local training for each output; nil: a fifth of the samples, shared by the outputs, from
+    /// 10 to 200.
+    public var neuronsPerOutput: Int?
+    /// Evaluations of the first local training (nil: as many as 10¹¹ operations allow, from 50 to 1000), and of
+    /// each one later, relative to that.
+    public var evaluations: Int?
+    public var polishingShare = 0.15
+    public var maximumRounds = 12
+    /// Priced patterns taken in a round for each sign and output.
+    public var patternsPerRound = 10
+    public var seed: UInt64 = 0
+    /// Bytes that the cone programs may take, and multiplications of one of their Newton steps.
+    public var maximumBytes = Int.max
+    public var maximumStepWork = 4e11
+
+    public init() {}
+  }
+
+  public init(
+    x: Matrix<Double>, loss: any Loss<Double>, kind: LossKind, parameters: LossParameters, λ: Double,
+    limits: Limits
+  ) {
+    (self.x, self.loss, self.kind, self.parameters, self.λ, self.limits) = (
+      x, loss, kind, parameters, λ, limits
+    )
+  }
+
+  /// What a refinement found.
+  public struct Outcome: Sendable {
+    /// The program over all patterns that came up, and its solution.
+    public var program: TwoLayerProgram
+    public var solution: Solution<TwoLayerPoint>
+    /// Objective of the first local training, which the solution never exceeds.
+    public var localObjective: Double
+    public var localSeconds: Double
+    /// Seconds in cone programs.
+    public var programSeconds: Double
+    /// Largest relative violation of the dual constraint that the last search found; an estimate from below.
+    public var heuristicViolation: Double
+    public var rounds: Int
+  }
+
+  /// Runs the refinement.
+  public func run() throws -> Outcome {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var state = try begin()
+    while true {
+      state.rounds += 1
+      try solveProgram(&state, start: start, clock: clock)
+      let candidates = priced(&state)
+      if state.violation <= tolerance || candidates.count == 0 {
+        if state.solution.certificate.relativeGap <= limits.tolerance { break }
+        try solveProgram(&state, start: start, clock: clock)
+        break
+      }
+      if state.rounds >= options.maximumRounds || state.status == .cancelled { break }
+      if let limit = limits.seconds, start.duration(to: clock.now).seconds >= limit { break }
+      try takeIn(candidates, &state)
+    }
+    state.solution.seconds = start.duration(to: clock.now).seconds
+    return try outcome(state)
+  }
+
+  /// Relative violation below which a search counts as having found nothing.
+  private var tolerance: Double { max(limits.tolerance / 2, 1e-6) }
+
+  private var neuronsPerOutput: Int {
+    options.neuronsPerOutput ?? min(200, max(10, x.rows / 5 / loss.outputs))
+  }
+
+  private var evaluations: Int {
+    let work = 4 * Double(x.count) * Double(neuronsPerOutput * loss.outputs)
+    return options.evaluations ?? Int(min(1000, max(50, 1e11 / max(work, 1))))
+  }
+
+  /// What is carried from round to round.
+  private struct State {
+    /// The program that `solution` belongs to.
+    var program: TwoLayerProgram
+    /// The program over the patterns with neurons only; `groups` are those of the neurons in it.
+    var compressed: TwoLayerProgram
+    var neurons: NeuronSet
+    var groups: [TwoLayerGroup]
+    var solution: Solution<TwoLayerPoint>
+    var local: LocalTraining.Outcome
+    var localSeconds = 0.0
+    var programSeconds = 0.0
+    var violation = Double.infinity
+    var rounds = 0
+    var status: Status { solution.status }
+
+    /// The best network so far, by its objective.
+    var best: (neurons: NeuronSet, objective: Double)
+
+    mutating func keep(_ new: Solution<TwoLayerPoint>) {
+      let iterations = solution.iterations
+      solution = new
+      solution.iterations += iterations
+      if new.certificate.primal < best.objective {
+        best = (NeuronSet(new.point), new.certificate.primal)
+      }
+    }
+  }
+
+  private func begin() throws -> State {
+    var training = LocalTraining(x: x, loss: loss, λ: λ)
+    training.cancellation = limits.cancellation
+    let first = training.randomNeurons(perOutput: neuronsPerOutput, seed: options.seed)
+    let local = training.run(
+      from: first, evaluations: evaluations, seconds: limits.seconds.map { $0 / 3 })
+    progress?(
+      Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
+    let neurons = compact(local.neurons)
+    let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
+    let groups = groups(of: neurons, in: program)
+    let point = TwoLayerPoint(
+      groups: groups, coefficients: neurons.vectors, θ: Matrix(x.rows, loss.outputs))
+    let certificate = Certificate(
+      primal: program.strictObjective(at: point), dual: -.infinity, scope: .restricted)
+    let solution = Solution(
+      point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
+    return State(
+      program: program, compressed: program, neurons: neurons, groups: groups, solution: solution,
+      local: local,
+      localSeconds: local.seconds, best: (neurons, certificate.primal))
+  }
+
+  /// The neurons that matter, merged by pattern, sign and output.
+  private func compact(_ neurons: NeuronSet) -> NeuronSet {
+    let norms = neurons.norms
+    let smallest = 1e-7 * (norms.max() ?? 0)
+    let kept = neurons.selecting(norms.indices.filter { norms[$0] > smallest })
+    guard kept.count > 0 else { return kept }
+    return kept.merged(bits: BitMatrix(signsOf: x, times: kept.vectors.transposed))
+  }
+
+  /// Gates of neurons: their directions; a zero gate where there is no neuron, so that there is a pattern.
+  private func gates(of neurons: NeuronSet) -> Matrix<Double> {
+    neurons.count > 0 ? neurons.vectors.withUnitRows : Matrix(1, x.columns)
+  }
+
+  private func program(_ patterns: ActivationPatterns) throws -> TwoLayerProgram {
+    try TwoLayerProgram(
+      x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true)
+  }
+
+  /// The groups of a program that neurons live in.
+  private func groups(of neurons: NeuronSet, in program: TwoLayerProgram) -> [TwoLayerGroup] {
+    guard neurons.count > 0 else { return [] }
+    let known = program.patterns.bits.transposed
+    var places: [[UInt64]: Int] = [:]
+    for i in 0..<known.rows { places[Array(known.row(i))] = i }
+    let rows = BitMatrix(signsOf: x, timesTransposed: gates(of: neurons)).transposed
+    var seen = Set<TwoLayerGroup>()
+    return (0..<neurons.count).compactMap { m in
+      guard let pattern = places[Array(rows.row(m))] else { return nil }
+      let group = TwoLayerGroup(pattern: pattern, sign: neurons.signs[m], output: neurons.outputs[m])
+      return seen.insert(group).inserted ? group : nil
+    }
+  }
+
+  /// Solves the program over the patterns so far, from the groups of the state.
+  private func solveProgram(
+    _ state: inout State, start: ContinuousClock.Instant, clock: ContinuousClock
+  ) throws {
+    var inner = limits
+    inner.tolerance = programTolerance(state)
+    inner.seconds = limits.seconds.map { max(0, $0 - start.duration(to: clock.now).seconds) }
+    var method = WorkingSetMethod(state.program, limits: inner)
+    method.maximumBytes = options.maximumBytes
+    method.progress = progress
+    let began = clock.now
+    let outcome = try method.solve(from: state.groups)
+    state.programSeconds += began.duration(to: clock.now).seconds
+    state.keep(outcome.solution)
+    try compress(&state)
+  }
+
+  /// Goes on with the neurons that matter and their patterns; what is dropped in error will be priced again.
+  private func compress(_ state: inout State) throws {
+    let point = state.solution.point
+    let norms = point.coefficients.rowNorms
+    let smallest = 1e-3 * (norms.max() ?? 0)
+    let kept = norms.indices.filter { norms[$0] > smallest }
+    let used = Set(kept.map { point.groups[$0].pattern }).sorted()
+    let places = Dictionary(uniqueKeysWithValues: used.enumerated().map { ($0.element, $0.offset) })
+    state.groups = kept.map {
+      let group = point.groups[$0]
+      return TwoLayerGroup(pattern: places[group.pattern] ?? 0, sign: group.sign, output: group.output)
+    }
+    state.neurons = NeuronSet(
+      vectors: point.coefficients.selectingRows(kept), signs: state.groups.map(\.sign),
+      outputs: state.groups.map(\.output))
+    if !used.isEmpty { state.compressed = try program(state.program.patterns.selecting(used)) }
+  }
+
+  /// Early rounds solve their program as well as the missing patterns make it worth.
+  private func programTolerance(_ state: State) -> Double {
+    let share = state.violation.isFinite ? state.violation / 20 : 1e-3
+    return max(limits.tolerance, min(1e-3, share))
+  }
+
+  /// Neurons of unit length in violated patterns, found by search at the present dual point; updates the violation.
+  private func priced(_ state: inout State) -> NeuronSet {
+    var found = NeuronSet.none(features: x.columns)
+    state.violation = 0
+    for output in 0..<loss.outputs {
+      let θ = state.solution.point.θ.column(output)
+      let own = state.neurons.outputs.indices.filter { state.neurons.outputs[$0] == output }
+      let starts = state.neurons.selecting(own).vectors
+      for sign in [1.0, -1.0] {
+        var search = Pricing(x: x)
+        search.seed = options.seed &+ UInt64(state.rounds)
+        let maxima = search.maxima(θ: θ, sign: sign, starts: starts)
+        state.violation = max(state.violation, (maxima.first?.value ?? 0) / λ - 1)
+        let violated = maxima.filter { $0.value > λ * (1 + tolerance) }.prefix(options.patternsPerRound)
+        guard !violated.isEmpty else { continue }
+        found = found.appending(
+          NeuronSet(
+            vectors: Matrix(rows: violated.map(\.direction)),
+            signs: [Double](repeating: sign, count: violated.count),
+            outputs: [Int](repeating: output, count: violated.count)))
+      }
+    }
+    return found
+  }
+
+  /// Adds the priced patterns, and those of the network after local training with a little of the priced neurons.
+  private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws {
+    var small = candidates
+    let size = 1e-3 * (state.neurons.norms.max() ?? 1)
+    for i in 0..<small.vectors.count { small.vectors.storage[i] *= size }
+    var training = LocalTraining(x: x, loss: loss, λ: λ)
+    training.cancellation = limits.cancellation
+    let polished = training.run(
+      from: state.neurons.appending(small),
+      evaluations: max(10, Int(options.polishingShare * Double(evaluations))))
+    state.localSeconds += polished.seconds
+    let newcomers = compact(polished.neurons)
+    let all = candidates.appending(newcomers)
+    let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
+    let earlier = state.groups
+    state.program = try program(patterns)
+    let added = groups(of: all, in: state.program)
+    let known = Set(earlier)
+    state.groups = earlier + added.filter { !known.contains($0) }
+  }
+
+  /// The last program with its solution; where an earlier network was better, that network, whose patterns join
+  /// the program.
+  private func outcome(_ state: State) throws -> Outcome {
+    var (program, solution) = (state.program, state.solution)
+    if state.best.objective < solution.certificate.primal {
+      let patterns = try program.patterns.adding(gates(of: state.best.neurons), for: x)
+      program = try self.program(patterns)
+      let neurons = compact(state.best.neurons)
+      solution.point.groups = groups(of: neurons, in: program)
+      solution.point.coefficients = neurons.vectors
+      solution.certificate = program.certificate(at: solution.point)
+    }
+    return Outcome(
+      program: program, solution: solution, localObjective: state.local.objective,
+      localSeconds: state.localSeconds, programSeconds: state.programSeconds,
+      heuristicViolation: max(0, state.violation), rounds: state.rounds)
+  }
+}
