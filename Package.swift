@@ -25,6 +25,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CKernels"),
+    .target(name: "CDatasets", exclude: ["BuiltIn"]),
     .target(
       name: "LinearAlgebra",
       dependencies: [
@@ -38,10 +39,9 @@ let package = Package(
     .target(
       name: "Fenchel",
       dependencies: [
-        "ConvexOptimization", "LinearAlgebra", "CZlib",
+        "ConvexOptimization", "LinearAlgebra", "CDatasets", "CZlib",
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.copy("Data/BuiltIn")],
       swiftSettings: strict),
     .executableTarget(
       name: "FenchelCLI",

@@ -1,0 +1,90 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Files that appear under their name only when they are whole: written beside it, synced, renamed.
+enum AtomicFile {
+  private static let ending = ".part"
+
+  /// A hidden name beside `path` that no other process uses.
+  static func temporaryPath(for path: String) -> String {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let folder = parts.dropLast().joined(separator: "/")
+    return "\(folder)/.\(parts.last ?? "file").\(getpid())\(ending)"
+  }
+
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    let temporary = temporaryPath(for: path)
+    defer { remove(temporary) }
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure(temporary, "cannot be made") }
+    do {
+      defer { close(descriptor) }
+      try write(bytes, descriptor, temporary)
+    }
+    try publish(temporary, as: path)
+  }
+
+  private static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws {
+    try bytes.withUnsafeBytes { buffer in
+      var position = 0
+      while position < buffer.count, let base = buffer.baseAddress {
+        let count = systemWrite(descriptor, base + position, min(buffer.count - position, 1 << 30))
+        if count < 0 && errno == EINTR { continue }
+        if count < 0 { throw failure(path, "cannot be written") }
+        position += count
+      }
+    }
+  }
+
+  /// Syncs the file at `temporary` and gives it its name.
+  static func publish(_ temporary: String, as path: String) throws {
+    let descriptor = open(temporary, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(temporary, "cannot be opened") }
+    let synced = fsync(descriptor)
+    close(descriptor)
+    guard synced == 0, rename(temporary, path) == 0 else { throw failure(path, "cannot be written") }
+  }
+
+  static func remove(_ path: String) { unlink(path) }
+
+  /// Makes a folder and those above it.
+  static func makeFolder(_ path: String) throws {
+    var prefix = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      prefix += prefix.isEmpty || prefix.hasSuffix("/") ? part : "/\(part)"
+      if mkdir(prefix, 0o755) != 0 && !InputFile.kind(prefix).isFolder {
+        throw failure(prefix, "cannot be made")
+      }
+    }
+  }
+
+  /// Removes temporary files of processes that have ended.
+  static func removeLeftovers(in folder: String) {
+    guard let stream = opendir(folder) else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard name.hasPrefix("."), name.hasSuffix(ending) else { continue }
+      let owner = name.dropLast(ending.count).split(separator: ".").last.flatMap { Int32($0) }
+      if let owner, owner > 0, owner != getpid(), kill(owner, 0) != 0, errno == ESRCH {
+        remove("\(folder)/\(name)")
+      }
+    }
+  }
+
+  private static func failure(_ path: String, _ what: String) -> DataError {
+    .unreadable(source: path, reason: "\(what): \(String(cString: strerror(errno)))")
+  }
+}
+
+/// The system's `write`, under a name that the methods here do not hide.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
+}

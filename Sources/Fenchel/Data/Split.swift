@@ -1,0 +1,96 @@
+/// Rows divided at random, the same way for the same seed on every machine.
+///
+/// Each row gets a random key from (seed, row) by a counter-based mix, so that no state is carried; the rows of
+/// each class are taken in the order of their keys, so that all parts have the classes in equal shares.
+public struct Split: Sendable, Equatable {
+  public var train: [Int]
+  public var test: [Int]
+
+  /// Holds back about `fraction` of the rows, in (0, 1), of each class (`strata`: the class of each row) or of all.
+  /// Every class keeps at least one row for training. Indices rise in both parts.
+  ///
+  /// Errors: `DataError.unsuitable` when the fraction is out of range or leaves a part empty.
+  public init(rows: Int, testFraction fraction: Double, seed: UInt64, strata: [Int32]? = nil) throws {
+    guard fraction > 0, fraction < 1 else {
+      throw DataError.unsuitable(source: "--test", "the fraction must lie between 0 and 1, not \(fraction)")
+    }
+    var test: [Int] = []
+    for group in Self.groups(rows: rows, seed: seed, strata: strata) {
+      let wanted = Int((Double(group.count) * fraction).rounded())
+      test += group.prefix(min(wanted, group.count - 1))
+    }
+    guard !test.isEmpty, test.count < rows else {
+      throw DataError.unsuitable(
+        source: "--test", "a fraction of \(fraction) of \(counted(rows, "row")) leaves one part empty")
+    }
+    let held = Set(test)
+    self.test = test.sorted()
+    train = (0..<rows).filter { !held.contains($0) }
+  }
+
+  init(train: [Int], test: [Int]) {
+    self.train = train
+    self.test = test
+  }
+
+  /// The k splits of a cross-validation: every row is tested once, the classes are spread evenly.
+  ///
+  /// Errors: `DataError.unsuitable` unless 2 ≤ k ≤ rows.
+  public static func folds(_ k: Int, rows: Int, seed: UInt64, strata: [Int32]? = nil) throws -> [Split] {
+    guard k >= 2, k <= rows else {
+      throw DataError.unsuitable(
+        source: "--folds",
+        "\(k) folds of \(counted(rows, "row")): there must be at least 2 and at most one a row")
+    }
+    var fold = [Int](repeating: 0, count: rows)
+    var next = 0
+    for row in groups(rows: rows, seed: seed, strata: strata).joined() {
+      fold[row] = next
+      next = (next + 1) % k
+    }
+    return (0..<k).map { part in
+      Split(train: (0..<rows).filter { fold[$0] != part }, test: (0..<rows).filter { fold[$0] == part })
+    }
+  }
+
+  /// The rows of each class in random order.
+  private static func groups(rows: Int, seed: UInt64, strata: [Int32]?) -> [[Int]] {
+    var groups: [Int32: [Int]] = [:]
+    for row in 0..<rows { groups[strata?[row] ?? 0, default: []].append(row) }
+    return groups.sorted { $0.key < $1.key }.map { _, members in
+      members.map { (key(seed, UInt64($0)), $0) }.sorted { $0 < $1 }.map(\.1)
+    }
+  }
+
+  /// A random number that depends on the seed and the counter only (two rounds of the finaliser of splitmix64).
+  private static func key(_ seed: UInt64, _ counter: UInt64) -> UInt64 {
+    func mixed(_ value: UInt64) -> UInt64 {
+      var z = value &+ 0x9E37_79B9_7F4A_7C15
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+    return mixed(mixed(seed) ^ mixed(~counter))
+  }
+}
+
+extension Table {
+  /// The class of each row in a column, numbered by first appearance: strata for `Split`. `nil` when the schema's
+  /// task is regression.
+  public func strata(_ schema: Schema) throws -> [Int32]? {
+    guard schema.task == .classification else { return nil }
+    let matched = try schema.match(self, needsTargets: true)
+    return CategoryLookup(schema.classes).codes(matched.targets[0])
+  }
+
+  /// This table cut in two, stratified by class when the task is classification.
+  ///
+  /// Errors: as of `Split` and of `Schema`'s inference, which finds the task.
+  public func split(
+    testFraction: Double, seed: UInt64, options: SchemaOptions = SchemaOptions()
+  ) throws -> (train: Table, test: Table) {
+    let schema = try Schema(inferredFrom: self, options: options)
+    let split = try Split(rows: rows, testFraction: testFraction, seed: seed, strata: try strata(schema))
+    return (selectingRows(split.train), selectingRows(split.test))
+  }
+}
