@@ -60,8 +60,8 @@ extension DataCatalogue.Entry {
   ) async throws -> [String] {
     guard !isBuiltIn else { return [] }
     let folder = "\(root)/\(name)"
-    try AtomicFile.makeFolder(folder)
-    AtomicFile.removeLeftovers(in: folder)
+    try DownloadFolder.makeFolder(folder)
+    DownloadFolder.removeLeftovers(in: folder)
     var paths: [String] = []
     for file in files {
       let wanted = file.contents.isEmpty ? [file.name] : file.contents.keys.sorted()
@@ -86,14 +86,14 @@ extension DataCatalogue.Entry {
     let addresses = mirror.map { ["\($0)/\(name)/\(file.name)"] } ?? file.addresses
     var failure: (any Error)?
     for address in addresses {
-      let temporary = AtomicFile.temporaryPath(for: "\(folder)/\(file.name)")
+      let temporary = DownloadFolder.temporaryPath(for: "\(folder)/\(file.name)")
       do {
-        defer { AtomicFile.remove(temporary) }
+        defer { DownloadFolder.remove(temporary) }
         try await downloader.download(address, to: temporary, progress: progress)
         let content = try InputFile.contents(of: temporary, limit: 1 << 31)
         try file.verify(content, source: address)
         if file.contents.isEmpty {
-          try AtomicFile.publish(temporary, as: "\(folder)/\(file.name)")
+          try DownloadFolder.publish(temporary, as: "\(folder)/\(file.name)")
         } else {
           try unpack(content, file, folder, source: address)
         }

@@ -6,8 +6,8 @@
   import Darwin
 #endif
 
-/// Files that appear under their name only when they are whole: written beside it, synced, renamed.
-enum AtomicFile {
+/// The folder that downloads go to: temporary names, publishing of checked files, leftovers.
+enum DownloadFolder {
   private static let ending = ".part"
 
   /// A hidden name beside `path` that no other process uses.
@@ -15,30 +15,6 @@ enum AtomicFile {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     let folder = parts.dropLast().joined(separator: "/")
     return "\(folder)/.\(parts.last ?? "file").\(getpid())\(ending)"
-  }
-
-  static func write(_ bytes: [UInt8], to path: String) throws {
-    let temporary = temporaryPath(for: path)
-    defer { remove(temporary) }
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw failure(temporary, "cannot be made") }
-    do {
-      defer { close(descriptor) }
-      try write(bytes, descriptor, temporary)
-    }
-    try publish(temporary, as: path)
-  }
-
-  private static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws {
-    try bytes.withUnsafeBytes { buffer in
-      var position = 0
-      while position < buffer.count, let base = buffer.baseAddress {
-        let count = systemWrite(descriptor, base + position, min(buffer.count - position, 1 << 30))
-        if count < 0 && errno == EINTR { continue }
-        if count < 0 { throw failure(path, "cannot be written") }
-        position += count
-      }
-    }
   }
 
   /// Syncs the file at `temporary` and gives it its name.
