@@ -39,19 +39,23 @@ CLONES double fenchel_compensated_sum(const double *x, long count) {
   return collect(sum, error);
 }
 
-CLONES double fenchel_compensated_dot(const double *x, const double *y, long count) {
-  double sum[LANES] = {0}, error[LANES] = {0};
-  long i = 0;
-  for (; i + LANES <= count; i += LANES)
-    for (int j = 0; j < LANES; j++) {
-      double product = x[i + j] * y[i + j];
-      error[j] += fma(x[i + j], y[i + j], -product);
-      ADD(sum[j], error[j], product);
-    }
-  for (int j = 0; i < count; i++, j++) {
-    double product = x[i] * y[i];
-    error[j] += fma(x[i], y[i], -product);
-    ADD(sum[j], error[j], product);
+#define DEFINE_DOT(T, name)                                                                            \
+  CLONES double name(const T *x, const double *y, long count) {                                        \
+    double sum[LANES] = {0}, error[LANES] = {0};                                                       \
+    long i = 0;                                                                                        \
+    for (; i + LANES <= count; i += LANES)                                                             \
+      for (int j = 0; j < LANES; j++) {                                                                \
+        double factor = (double)x[i + j], product = factor * y[i + j];                                 \
+        error[j] += fma(factor, y[i + j], -product);                                                   \
+        ADD(sum[j], error[j], product);                                                                \
+      }                                                                                                \
+    for (int j = 0; i < count; i++, j++) {                                                             \
+      double factor = (double)x[i], product = factor * y[i];                                           \
+      error[j] += fma(factor, y[i], -product);                                                         \
+      ADD(sum[j], error[j], product);                                                                  \
+    }                                                                                                  \
+    return collect(sum, error);                                                                        \
   }
-  return collect(sum, error);
-}
+
+DEFINE_DOT(double, fenchel_compensated_dot)
+DEFINE_DOT(float, fenchel_compensated_dot_mixed)

@@ -58,6 +58,8 @@ private struct StrictSigns<T: Scalar>: Sendable {
     relativeError = 2 * T(x.columns + 2) * T.ulpOfOne
   }
 
+  @specialized(where T == Float)
+  @specialized(where T == Double)
   func correct(
     _ bits: UnsafeMutablePointer<UInt64>, _ z: UnsafePointer<T>, row k: Int, columns: Range<Int>
   ) {
@@ -78,9 +80,6 @@ private struct StrictSigns<T: Scalar>: Sendable {
 
   private func isPositive(_ k: Int, _ i: Int) -> Bool {
     let d = x.columns
-    return withTemporary(Double.self, d) { row in
-      for j in 0..<d { row[j] = Double(x.storage[k * d + j]) }
-      return gates.withPointer { StrictArithmetic.dot(d, row, $0 + i * d) } > 0
-    }
+    return withPointers(x, gates) { T.strictDot(d, $0 + k * d, $1 + i * d) } > 0
   }
 }

@@ -33,26 +33,6 @@ extension Double: Scalar {
       CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
   }
 
-  public static func trsm(
-    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Double>, ldl: Int,
-    b: UnsafeMutablePointer<Double>, ldb: Int
-  ) {
-    guard m > 0, n > 0 else { return }
-    cblas_dtrsm(
-      CblasRowMajor, CblasLeft, CblasLower, transpose.cblas, CblasNonUnit, blasint(m), blasint(n), 1, l,
-      blasint(ldl), b, blasint(ldb))
-  }
-
-  public static func trsmRight(
-    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Double>, ldl: Int,
-    b: UnsafeMutablePointer<Double>, ldb: Int
-  ) {
-    guard m > 0, n > 0 else { return }
-    cblas_dtrsm(
-      CblasRowMajor, CblasRight, CblasLower, transpose.cblas, CblasNonUnit, blasint(m), blasint(n), 1, l,
-      blasint(ldl), b, blasint(ldb))
-  }
-
   public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
     cblas_ddot(blasint(n), x, 1, y, 1)
   }
@@ -67,13 +47,6 @@ extension Double: Scalar {
 
   public static func scale(_ n: Int, _ alpha: Double, _ x: UnsafeMutablePointer<Double>) {
     cblas_dscal(blasint(n), alpha, x, 1)
-  }
-
-  public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int {
-    lapack { info in
-      var (order, leading) = (Int32(n), Int32(max(lda, 1)))
-      dpotrf_("U", &order, a, &leading, &info)  // upper in columns = lower in rows
-    }
   }
 
   public static func potri(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int {
@@ -145,5 +118,22 @@ extension Double: Scalar {
     _ z: UnsafePointer<Double>, _ bound: UnsafePointer<Double>, _ scale: Double, _ count: Int
   ) -> Bool {
     fenchel_any_within_d(z, bound, scale, count) != 0
+  }
+
+  public static func solveBlock(
+    _ n: Int, _ count: Int, _ l: UnsafePointer<Double>, _ ldl: Int, backward: Bool,
+    _ b: UnsafeMutablePointer<Double>, entry: Int, side: Int
+  ) {
+    fenchel_triangular_solve_d(n, count, l, ldl, backward ? 1 : 0, b, entry, side)
+  }
+
+  public static func choleskyBlock(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int {
+    Int(fenchel_cholesky_d(n, a, lda))
+  }
+
+  public static func strictDot(
+    _ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
+  ) -> Double {
+    fenchel_compensated_dot(x, y, count)
   }
 }

@@ -33,26 +33,6 @@ extension Float: Scalar {
       CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
   }
 
-  public static func trsm(
-    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Float>, ldl: Int,
-    b: UnsafeMutablePointer<Float>, ldb: Int
-  ) {
-    guard m > 0, n > 0 else { return }
-    cblas_strsm(
-      CblasRowMajor, CblasLeft, CblasLower, transpose.cblas, CblasNonUnit, blasint(m), blasint(n), 1, l,
-      blasint(ldl), b, blasint(ldb))
-  }
-
-  public static func trsmRight(
-    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Float>, ldl: Int,
-    b: UnsafeMutablePointer<Float>, ldb: Int
-  ) {
-    guard m > 0, n > 0 else { return }
-    cblas_strsm(
-      CblasRowMajor, CblasRight, CblasLower, transpose.cblas, CblasNonUnit, blasint(m), blasint(n), 1, l,
-      blasint(ldl), b, blasint(ldb))
-  }
-
   public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
     cblas_sdot(blasint(n), x, 1, y, 1)
   }
@@ -67,13 +47,6 @@ extension Float: Scalar {
 
   public static func scale(_ n: Int, _ alpha: Float, _ x: UnsafeMutablePointer<Float>) {
     cblas_sscal(blasint(n), alpha, x, 1)
-  }
-
-  public static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int {
-    lapack { info in
-      var (order, leading) = (Int32(n), Int32(max(lda, 1)))
-      spotrf_("U", &order, a, &leading, &info)  // upper in columns = lower in rows
-    }
   }
 
   public static func potri(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int {
@@ -145,5 +118,22 @@ extension Float: Scalar {
     _ z: UnsafePointer<Float>, _ bound: UnsafePointer<Float>, _ scale: Float, _ count: Int
   ) -> Bool {
     fenchel_any_within_s(z, bound, scale, count) != 0
+  }
+
+  public static func solveBlock(
+    _ n: Int, _ count: Int, _ l: UnsafePointer<Float>, _ ldl: Int, backward: Bool,
+    _ b: UnsafeMutablePointer<Float>, entry: Int, side: Int
+  ) {
+    fenchel_triangular_solve_s(n, count, l, ldl, backward ? 1 : 0, b, entry, side)
+  }
+
+  public static func choleskyBlock(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int {
+    Int(fenchel_cholesky_s(n, a, lda))
+  }
+
+  public static func strictDot(
+    _ count: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Double>
+  ) -> Double {
+    fenchel_compensated_dot_mixed(x, y, count)
   }
 }

@@ -22,16 +22,6 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
     _ transpose: Transpose, m: Int, n: Int, alpha: Self, a: UnsafePointer<Self>, lda: Int,
     x: UnsafePointer<Self>, beta: Self, y: UnsafeMutablePointer<Self>)
 
-  /// B ← op(L)⁻¹ B for the lower triangular L: m × m, B: m × n, row-major. Cost m²n.
-  static func trsm(
-    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Self>, ldl: Int,
-    b: UnsafeMutablePointer<Self>, ldb: Int)
-
-  /// B ← B op(L)⁻¹ for the lower triangular L: n × n, B: m × n, row-major. Cost m n².
-  static func trsmRight(
-    _ transpose: Transpose, m: Int, n: Int, l: UnsafePointer<Self>, ldl: Int,
-    b: UnsafeMutablePointer<Self>, ldb: Int)
-
   /// ⟨x, y⟩ over n entries with unit stride.
   static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
   /// ‖x‖₂ over n entries, safe against overflow.
@@ -41,9 +31,6 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
   /// x ← α x over n entries.
   static func scale(_ n: Int, _ alpha: Self, _ x: UnsafeMutablePointer<Self>)
 
-  /// In place lower Cholesky factor of a row-major symmetric n × n matrix (its lower triangle is read).
-  /// Returns 0, or the 1-based index of the first pivot that is not positive. Cost n³/3.
-  static func potrf(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
   /// Lower triangle of A⁻¹ from the lower Cholesky factor, in place. Cost 2n³/3.
   static func potri(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
 
@@ -66,6 +53,17 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
   static func exponentials(_ x: UnsafeMutablePointer<Self>, _ count: Int)
   /// value ← log(1 + exp(x)) and x ← 1/(1 + exp(−x)), its derivative, over `count` entries.
   static func softplus(_ x: UnsafeMutablePointer<Self>, value: UnsafeMutablePointer<Self>, _ count: Int)
+
+  // Diagonal blocks of order ≤ `blockOrder` (CKernels); `trsm`, `trsmRight` and `potrf` are made of them.
+  /// x ← L⁻¹ x (or L⁻ᵀ x, `backward`) for `count` vectors x, entry j of vector r at b[j·entry + r·side].
+  static func solveBlock(
+    _ n: Int, _ count: Int, _ l: UnsafePointer<Self>, _ ldl: Int, backward: Bool,
+    _ b: UnsafeMutablePointer<Self>, entry: Int, side: Int)
+  /// In place lower Cholesky factor. 0, or the 1-based index of the first pivot that is not positive.
+  static func choleskyBlock(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
+
+  /// Σ x_i y_i in Double with compensated rounding errors, in the precision that x has.
+  static func strictDot(_ count: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Double>) -> Double
 
   // Kernels on bit-packed patterns (CKernels).
   /// out ← Σ_i bit_i z_i over `count` entries.

@@ -29,6 +29,23 @@ void fenchel_sign_bits_d(const double *z, uint64_t *bits, long count);
 double fenchel_compensated_sum(const double *x, long count);
 double fenchel_compensated_dot(const double *x, const double *y, long count);
 
+/* Σ x_i y_i in Double like the above, for x in single precision. */
+double fenchel_compensated_dot_mixed(const float *x, const double *y, long count);
+
+/* Largest order of the two kernels below. */
+#define FENCHEL_BLOCK 64
+
+/* x ← L⁻¹ x, or L⁻ᵀ x (backward), for the lower triangular row-major L of order n and `count` vectors x;
+   entry j of vector r is b[j * entry + r * side]. */
+void fenchel_triangular_solve_s(long n, long count, const float *l, long ld, int backward, float *b, long entry,
+                                long side);
+void fenchel_triangular_solve_d(long n, long count, const double *l, long ld, int backward, double *b,
+                                long entry, long side);
+
+/* The lower Cholesky factor in place, row-major. 0, or the 1-based index of a pivot that is not positive. */
+int fenchel_cholesky_s(long n, float *a, long ld);
+int fenchel_cholesky_d(long n, double *a, long ld);
+
 /* Whether |z_i| <= scale · bound_i for some i. */
 int fenchel_any_within_s(const float *z, const float *bound, float scale, long count);
 int fenchel_any_within_d(const double *z, const double *bound, double scale, long count);
