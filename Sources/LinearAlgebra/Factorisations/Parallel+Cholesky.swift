@@ -35,7 +35,10 @@ extension Parallel {
   }
 
   /// Edge of the tiles: fixed by the order alone.
-  static func choleskyTile(_ n: Int) -> Int { n <= 256 ? 256 : n < 2048 ? 128 : 256 }
+  static func choleskyTile(_ n: Int) -> Int {
+    if n <= 320 { return 320 }
+    return min(n > 4000 ? 384 : 256, max(128, TileGrid.ceiling(n, 6 * 64) * 64))
+  }
 
   /// A_ij ← (A_ij − Σ_{k<j} L_ik L_jkᵀ) L_jj⁻ᵀ, or its Cholesky factor when i = j.
   private static func finishTile<T: Scalar>(

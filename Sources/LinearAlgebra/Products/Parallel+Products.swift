@@ -39,7 +39,7 @@ extension Parallel {
     c: UnsafeMutablePointer<T>, ldc: Int
   ) {
     guard n > 0 else { return }
-    let size = n * n * k < TileGrid.smallestShared ? n : min(n, max(96, min(256, TileGrid.ceiling(n, 8))))
+    let size = n * n * k < TileGrid.smallestShared ? n : min(n, max(96, min(384, TileGrid.ceiling(n, 4))))
     let side = tiles(of: size, covering: n)
     let tileCount = side * (side + 1) / 2
     let split =
