@@ -1,0 +1,85 @@
+import ConvexOptimization
+import LinearAlgebra
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The training objective of a two-layer network, recomputed from its own weights in plain Double arithmetic:
+///
+///     ReLU   ℓ(f(X)) + (λ/2) Σ_m (‖w1_m‖² + b_m² + ‖w2_m‖²),
+///     gated  ℓ(f(X)) + λ Σ_{i,j} ‖w_{i,j}‖.
+struct NetworkObjective {
+  let loss: StrictLoss
+  let λ: Double
+
+  /// The objective on inputs X: n × d (without a bias column). Nil for networks of another form.
+  func value(of network: Network, on x: Matrix<Double>) -> Double? {
+    switch network.layers.count {
+    case 3:
+      guard case .dense(let hidden) = network.layers[0], case .relu = network.layers[1],
+        case .dense(let output) = network.layers[2]
+      else { return nil }
+      return loss.value(at: predictions(hidden, output, x)) + λ / 2 * decay(hidden, output)
+    case 1:
+      guard case .gated(let gated) = network.layers[0] else { return nil }
+      return loss.value(at: predictions(gated, x)) + λ * StrictPrimal(x: x).penalty(gated.weights)
+    default: return nil
+    }
+  }
+
+  private func decay(_ hidden: Dense, _ output: Dense) -> Double {
+    var sum = CompensatedSum()
+    for w in hidden.weights.storage + hidden.bias + output.weights.storage + output.bias { sum += w * w }
+    return sum.value
+  }
+
+  private func predictions(_ hidden: Dense, _ output: Dense, _ x: Matrix<Double>) -> Matrix<Double> {
+    rowByRow(x, outputs: output.weights.columns) { k, sums in
+      for m in 0..<hidden.weights.columns {
+        var z = CompensatedSum()
+        z += hidden.bias[m]
+        for j in 0..<x.columns { z += x[k, j] * hidden.weights[j, m] }
+        guard z.value > 0 else { continue }
+        for j in 0..<sums.count { sums[j] += z.value * output.weights[m, j] }
+      }
+      for j in 0..<sums.count { sums[j] += output.bias[j] }
+    }
+  }
+
+  private func predictions(_ gated: Gated, _ x: Matrix<Double>) -> Matrix<Double> {
+    let outputs = gated.weights.rows / gated.gates.rows
+    return rowByRow(x, outputs: outputs) { k, sums in
+      for i in 0..<gated.gates.rows {
+        guard product(gated.gates, i, x, k, gated.hasBias) > 0 else { continue }
+        for j in 0..<outputs { sums[j] += product(gated.weights, i * outputs + j, x, k, gated.hasBias) }
+      }
+    }
+  }
+
+  private func product(_ vectors: Matrix<Double>, _ i: Int, _ x: Matrix<Double>, _ k: Int, _ bias: Bool)
+    -> Double
+  {
+    var sum = CompensatedSum()
+    for j in 0..<x.columns { sum += vectors[i, j] * x[k, j] }
+    if bias { sum += vectors[i, x.columns] }
+    return sum.value
+  }
+
+  private func rowByRow(
+    _ x: Matrix<Double>, outputs: Int, _ body: (Int, inout [CompensatedSum]) -> Void
+  ) -> Matrix<Double> {
+    var f = Matrix<Double>(x.rows, outputs)
+    let tile = 128
+    f.withMutablePointer { f in
+      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: x.rows)) { index in
+        for k in Parallel.range(ofTile: index, size: tile, count: x.rows) {
+          var sums = [CompensatedSum](repeating: CompensatedSum(), count: outputs)
+          body(k, &sums)
+          for j in 0..<outputs { f[k * outputs + j] = sums[j].value }
+        }
+      }
+    }
+    return f
+  }
+}

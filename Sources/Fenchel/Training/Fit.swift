@@ -1,0 +1,157 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A two-layer network fitted to a problem: the convex program that was solved, and its certified solution.
+public struct Fit: Sendable {
+  public var program: TwoLayerProgram
+  public var solution: Solution<TwoLayerPoint>
+  /// The least λ at which the zero network is optimal: exact over the program's patterns, found by search where
+  /// patterns are refined.
+  public var λMax: Double
+  /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
+  public var heuristicViolation: Double?
+  /// Objective of the local training that refinement began with.
+  public var localObjective: Double?
+}
+
+/// Solves training problems as convex programs: chooses patterns, λ and solver as the settings say.
+public struct Fitting {
+  public let problem: TrainingProblem
+  public let settings: TrainingSettings
+  public var cancellation: Cancellation?
+  public var progress: ProgressHandler?
+
+  public init(
+    _ problem: TrainingProblem, settings: TrainingSettings, cancellation: Cancellation? = nil,
+    progress: ProgressHandler? = nil
+  ) {
+    self.problem = problem
+    self.settings = settings
+    self.cancellation = cancellation
+    self.progress = progress
+  }
+
+  private var isConstrained: Bool { settings.model == .relu }
+
+  private var limits: Limits {
+    Limits(
+      tolerance: settings.tolerance, maximumIterations: 100_000, seconds: settings.timeLimit,
+      cancellation: cancellation)
+  }
+
+  private var maximumBytes: Int { settings.maxMemory.map { Int(min($0, 1e18)) } ?? Int.max }
+
+  /// Fits the problem. `earlier` is the fit of a neighbouring λ, whose groups start the working set.
+  ///
+  /// Errors: `PatternError` for gates that do not fit or too high a rank for all patterns; `ProgramError` where the
+  /// memory limit is too low.
+  public func fit(after earlier: Fit? = nil) throws -> Fit {
+    if case .refine = settings.patterns, isConstrained { return try refine() }
+    let patterns = try earlier?.program.patterns ?? fixedPatterns()
+    let λMax = try earlier?.λMax ?? largestUsefulλ(patterns)
+    let program = try program(patterns, λ: λ(λMax))
+    var method = WorkingSetMethod(program, limits: limits)
+    method.progress = progress
+    method.maximumBytes = maximumBytes
+    let outcome = try method.solve(from: earlier?.solution.point.groups ?? [])
+    return Fit(program: program, solution: outcome.solution, λMax: λMax)
+  }
+
+  private func refine() throws -> Fit {
+    let λMax = searchedλMax()
+    var refinement = PatternRefinement(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ(λMax),
+      limits: limits)
+    refinement.progress = progress
+    refinement.options.seed = settings.seed
+    refinement.options.maximumBytes = maximumBytes
+    let outcome = try refinement.run()
+    return Fit(
+      program: outcome.program, solution: outcome.solution, λMax: λMax,
+      heuristicViolation: outcome.heuristicViolation, localObjective: outcome.localObjective)
+  }
+
+  private func λ(_ λMax: Double) -> Double {
+    switch settings.lambda {
+    case .value(let value): value
+    case .ratio(let ratio): λMax > 0 ? ratio * λMax : ratio
+    }
+  }
+
+  private func program(_ patterns: ActivationPatterns, λ: Double) throws -> TwoLayerProgram {
+    try TwoLayerProgram(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+      patterns: patterns, isConstrained: isConstrained)
+  }
+
+  private func fixedPatterns() throws -> ActivationPatterns {
+    switch settings.patterns {
+    case .exact: try .enumerated(problem.x)
+    case .sampled(let count): try .sampled(problem.x, count: count, seed: settings.seed)
+    case .gates(let gates): try .given(widened(gates), for: problem.x, deduplicated: true)
+    case .refine: try .sampled(problem.x, count: Self.defaultSample, seed: settings.seed)
+    }
+  }
+
+  /// Patterns sampled for a gated network, for which refinement means nothing (its patterns are its gates).
+  private static let defaultSample = 200
+
+  /// Gates in the width of X: a missing bias coordinate is 0.
+  private func widened(_ gates: Matrix<Double>) -> Matrix<Double> {
+    guard problem.hasBias, gates.columns == problem.x.columns - 1 else { return gates }
+    var result = Matrix<Double>(gates.rows, gates.columns + 1)
+    for i in 0..<gates.rows { for j in 0..<gates.columns { result[i, j] = gates[i, j] } }
+    return result
+  }
+
+  /// −∇ℓ(0).
+  private var residualAtZero: Matrix<Double> {
+    let zero = Matrix<Double>(problem.x.rows, problem.loss.outputs)
+    var θ = zero
+    problem.loss.gradient(at: zero, into: &θ)
+    for i in 0..<θ.count { θ.storage[i] = -θ.storage[i] }
+    return θ
+  }
+
+  /// λ_max over given patterns: the largest dual norm of −∇ℓ(0).
+  private func largestUsefulλ(_ patterns: ActivationPatterns) throws -> Double {
+    let program = try program(patterns, λ: 1)
+    let θ = residualAtZero
+    let prices = GroupPricing(program).prices(θ: θ, above: program.lowerBoundOfDualNorm(θ: θ))
+    return prices.reduce(0) { max($0, $1.norm) }
+  }
+
+  /// λ_max over all patterns, as far as a search finds it.
+  private func searchedλMax() -> Double {
+    let θ = residualAtZero
+    var largest = 0.0
+    for j in 0..<θ.columns {
+      for sign in [1.0, -1.0] {
+        var search = Pricing(x: problem.x)
+        search.seed = settings.seed
+        let maxima = search.maxima(θ: θ.column(j), sign: sign, starts: Matrix(0, problem.x.columns))
+        largest = max(largest, maxima.first?.value ?? 0)
+      }
+    }
+    return largest
+  }
+}
+
+extension TwoLayerProgram {
+  /// A value that the largest dual norm of θ surely reaches: with cones the best of the gates themselves, which
+  /// lie in their cones; just below it, so that the maximum itself exceeds it.
+  func lowerBoundOfDualNorm(θ: Matrix<Double>) -> Double {
+    guard isConstrained else { return 0 }
+    let gates = patterns.gates.withUnitRows
+    var best = 0.0
+    let products = matrixProduct(x, .no, gates, .yes)
+    for j in 0..<outputs {
+      for i in 0..<patterns.count {
+        var sum = 0.0
+        for k in 0..<samples { sum += θ[k, j] * max(products[k, i], 0) }
+        best = max(best, abs(sum))
+      }
+    }
+    return best * (1 - 1e-9)
+  }
+}

@@ -1,0 +1,119 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Data made ready for a two-layer program: scaled features with the bias column, targets in the form that the
+/// loss has, and both scalings.
+public struct TrainingProblem: Sendable {
+  /// X: n × d, scaled, with a last column of ones where there is a bias.
+  public let x: Matrix<Double>
+  public let loss: any Loss<Double>
+  public let kind: LossKind
+  public let parameters = LossParameters()
+  public let hasBias: Bool
+  public let features: Standardisation
+  public let targets: Standardisation
+
+  /// The problem of some training data under some settings.
+  ///
+  /// Errors: `TrainingError` where loss and task do not fit, targets are missing, or all weights are 0; `LossError`
+  /// for targets outside the loss's domain.
+  public init(_ data: Dataset<Double>, settings: TrainingSettings) throws {
+    let kind = try settings.loss ?? Self.defaultLoss(data)
+    let scaled = settings.standardise
+    let weights = data.sampleWeights
+    let features =
+      scaled
+      ? Standardisation(fitting: data.features, weights: weights) : .identity(data.features.columns)
+    let raw = try Self.targets(data, kind)
+    let isRegression = data.schema.task == .regression && kind != .poisson
+    let targets =
+      scaled && isRegression
+      ? Standardisation(fitting: raw, weights: weights) : .identity(raw.columns)
+    try self.init(
+      data, kind: kind, hasBias: settings.bias, features: features, targets: targets)
+  }
+
+  /// The problem of some data under scalings that are known, as from a model file.
+  public init(
+    _ data: Dataset<Double>, kind: LossKind, hasBias: Bool, features: Standardisation,
+    targets: Standardisation
+  ) throws {
+    guard data.sampleWeights.contains(where: { $0 > 0 }) else { throw TrainingError.noWeight(data.source) }
+    self.kind = kind
+    self.hasBias = hasBias
+    self.features = features
+    self.targets = targets
+    x = Self.withBias(features.applied(to: data.features), hasBias: hasBias)
+    guard x.firstNonFinite == nil else { throw TrainingError.scale(data.source) }
+    let y = targets.applied(to: try Self.targets(data, kind))
+    loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
+  }
+
+  /// X with a last column of ones.
+  static func withBias(_ x: Matrix<Double>, hasBias: Bool) -> Matrix<Double> {
+    guard hasBias else { return x }
+    var result = Matrix<Double>(x.rows, x.columns + 1, fill: 1)
+    for k in 0..<x.rows { for j in 0..<x.columns { result[k, j] = x[k, j] } }
+    return result
+  }
+
+  /// X without the column of ones: the inputs of the network.
+  public var inputs: Matrix<Double> {
+    guard hasBias else { return x }
+    var result = Matrix<Double>(x.rows, x.columns - 1)
+    for k in 0..<x.rows { for j in 0..<result.columns { result[k, j] = x[k, j] } }
+    return result
+  }
+
+  /// Softmax for several classes, logistic for two, squared for numbers.
+  private static func defaultLoss(_ data: Dataset<Double>) throws -> LossKind {
+    guard data.schema.task == .classification else { return .squared }
+    return data.schema.classes.count > 2 ? .softmax : .logistic
+  }
+
+  /// Y as the loss has it: numbers; one-hot rows for softmax and, with more than two classes, squared; −1/1 else.
+  static func targets(_ data: Dataset<Double>, _ kind: LossKind) throws -> Matrix<Double> {
+    let needsClasses = [.logistic, .softmax, .hinge, .squaredHinge].contains(kind)
+    switch data.targets {
+    case .none: throw TrainingError.noTargets(data.source)
+    case .values(let y):
+      guard !needsClasses else { throw TrainingError.lossNeedsClasses(kind, data.source) }
+      return y
+    case .classes(_, let count):
+      guard count > 1 else { throw TrainingError.oneClass(data.schema.classes.first ?? "", data.source) }
+      if kind != .softmax, let signs = data.targets.signs { return signs }
+      var y = data.targets.matrix ?? Matrix(data.rows, count)
+      if needsClasses, kind != .softmax {
+        for i in 0..<y.count { y.storage[i] = 2 * y.storage[i] - 1 }
+      }
+      return y
+    }
+  }
+}
+
+/// What makes data or settings unfit for training.
+public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
+  case noTargets(String)
+  case lossNeedsClasses(LossKind, String)
+  case oneClass(String, String)
+  case noWeight(String)
+  case scale(String)
+  case gates(String)
+  case solver(SolverChoice, ModelKind)
+
+  public var description: String {
+    switch self {
+    case .noTargets(let source): "\(source): there is no target column to learn from"
+    case .lossNeedsClasses(let kind, let source):
+      "\(source): the loss \(kind.rawValue) needs classes; give --task classification, or another --loss"
+    case .oneClass(let name, let source):
+      "\(source): every row has the class '\(name)'; there is nothing to tell apart"
+    case .noWeight(let source): "\(source): all sample weights are 0; give at least one row a weight above 0"
+    case .scale(let source):
+      "\(source): features of this size overflow; scale them, or leave standardisation on"
+    case .gates(let what): what
+    case .solver(let solver, let model):
+      "the solver \(solver.rawValue) does not solve the model \(model.rawValue)"
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// What the recomputation of a model's certificate came to.
+public struct VerificationResult: Codable, Sendable, Equatable {
+  /// Recomputed from the model's weights, its dual vector and patterns, and the data.
+  public var recomputed: Certificate
+  /// As the model file states it.
+  public var stored: Certificate
+  /// Relative gap that the model claims to have reached: its tolerance, or its stored gap where that is larger.
+  public var claimed: Double
+  /// Whether the recomputed gap is no larger than what is claimed, and the stored values are not better than the
+  /// recomputed ones beyond rounding.
+  public var agrees: Bool
+}
+
+/// Recomputes the certificate of a model from its file and the data that it was trained on: the network's own
+/// objective above, and the bound that the stored dual vector gives over the stored patterns below. Nothing that the
+/// file says about the values is believed.
+///
+/// Errors: `VerificationError` where the data are not the training data or the file holds no certificate.
+public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> VerificationResult {
+  let report = model.report
+  guard data.rows == report.samples, data.features.columns == report.features else {
+    throw VerificationError.otherData(
+      source: data.source, rows: data.rows, columns: data.features.columns, expected: report.samples,
+      report.features)
+  }
+  let problem = try TrainingProblem(
+    data, kind: report.loss, hasBias: report.settings.bias, features: model.scaling.features,
+    targets: model.scaling.targets)
+  let (θ, patterns) = try storedDual(model, problem)
+  let program = try TwoLayerProgram(
+    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: report.lambda,
+    patterns: patterns, isConstrained: report.model == .relu)
+  let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
+  guard let primal = objective.value(of: model.network, on: problem.inputs) else {
+    throw VerificationError.noCertificate("the network is not of two layers")
+  }
+  let recomputed = Certificate(
+    primal: primal, dual: program.dualBound(θ: θ).value, scope: report.certificate.scope)
+  let stored = Certificate(
+    primal: report.certificate.primal, dual: report.certificate.dual, scope: report.certificate.scope)
+  let rounding = 1e-9 * max(1, abs(primal))
+  let claimed = stored.relativeGap.isFinite ? stored.relativeGap : .infinity
+  let agrees =
+    recomputed.primal <= stored.primal + rounding && recomputed.dual >= stored.dual - rounding
+    && recomputed.dual <= recomputed.primal + rounding
+  return VerificationResult(recomputed: recomputed, stored: stored, claimed: claimed, agrees: agrees)
+}
+
+/// θ and the patterns of a model file, checked against the problem's shape.
+private func storedDual(
+  _ model: ModelFile, _ problem: TrainingProblem
+) throws -> (Matrix<Double>, ActivationPatterns) {
+  guard let θ = model.certificate["theta"]?.matrix, let gates = model.certificate["gates"]?.matrix,
+    let rows = model.certificate["patterns"]?.bitMatrix(columns: problem.x.rows)
+  else { throw VerificationError.noCertificate("theta, gates or patterns are missing") }
+  guard θ.rows == problem.x.rows, θ.columns == problem.loss.outputs, rows.rows == gates.rows,
+    gates.columns == problem.x.columns
+  else { throw VerificationError.noCertificate("theta, gates and patterns do not fit the data") }
+  let isExact = model.report.certificate.scope == .exact
+  if isExact {
+    let all = try ActivationPatterns.enumerated(problem.x)
+    guard all.count == rows.rows else {
+      throw VerificationError.noCertificate("the patterns are not all patterns of the data")
+    }
+    return (θ, all)
+  }
+  return (θ, ActivationPatterns(bits: rows.transposed, gates: gates, isExact: false))
+}
+
+/// Why a certificate cannot be recomputed.
+public enum VerificationError: Error, CustomStringConvertible, Sendable, Equatable {
+  case otherData(source: String, rows: Int, columns: Int, expected: Int, Int)
+  case noCertificate(String)
+
+  public var description: String {
+    switch self {
+    case .otherData(let source, let rows, let columns, let n, let d):
+      "\(source): \(rows) rows and \(columns) features, but the model was trained on \(n) rows and \(d) features;"
+        + " give the training data"
+    case .noCertificate(let why): "the model holds no certificate that can be recomputed: \(why)"
+    }
+  }
+}
