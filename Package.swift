@@ -64,6 +64,8 @@ let package = Package(
       name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
       resources: [.copy("Oracle")],
       swiftSettings: strict),
+    .testTarget(
+      name: "FenchelCLITests", dependencies: ["FenchelCLI", "Fenchel"], swiftSettings: strict),
   ]
 )
 

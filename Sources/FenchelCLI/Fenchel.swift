@@ -1,6 +1,117 @@
 import ArgumentParser
+import Fenchel
+import Foundation
 
+/// The command `fenchel`.
+struct FenchelCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fenchel",
+    abstract: "Train neural networks as convex programs, with a proof of how far from optimal they are.",
+    discussion: """
+      fenchel train digits --test 0.2
+      fenchel predict model.safetensors new.csv --output predictions.csv
+
+      DATA is a file (.csv .tsv .libsvm .npy .npz, also .gz), a folder of IDX or CIFAR files, - for standard
+      input, or a known name: `fenchel data list`.
+      Exit codes: 0 done · 1 internal error · 2 usage · 3 bad data · 4 bad model file · 5 stopped before the
+      tolerance · 6 memory or disk · 130/143 after SIGINT/SIGTERM.
+      """,
+    version: Release.version,
+    subcommands: commands)
+
+  static let commands: [any ParsableCommand.Type] = [
+    TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, PathCommand.self,
+    CrossValidateCommand.self, InspectCommand.self, DataCommand.self, BenchCommand.self,
+  ]
+}
+
+/// Parses the arguments, runs the command, and turns what went wrong into one line and an exit code.
 @main
-struct FenchelCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "fenchel")
+enum Main {
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      var command = try parse(arguments)
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let code as ExitCode {
+      exit(code.rawValue)
+    } catch {
+      report(error)
+    }
+  }
+
+  /// The command that the arguments name, with the config file's settings under those of the command line.
+  private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+    try checkCommand(arguments)
+    let command = try parseAlone(arguments)
+    guard let configurable = command as? any Configurable, let path = configurable.config else {
+      return command
+    }
+    let settings = try ConfigFile(path: path).arguments(overriddenBy: arguments, of: configurable)
+    let merged = [arguments[0]] + settings + arguments.dropFirst()
+    do {
+      return try FenchelCommand.parseAsRoot(merged)
+    } catch {
+      throw ConfigError(path, nil, UsageMessage.oneLine(FenchelCommand.message(for: error)))
+    }
+  }
+
+  private static func parseAlone(_ arguments: [String]) throws -> any ParsableCommand {
+    do {
+      return try FenchelCommand.parseAsRoot(arguments)
+    } catch {
+      throw ParsingFailure(error: error)
+    }
+  }
+
+  /// A misspelt command is named as such, with the command that was meant.
+  private static func checkCommand(_ arguments: [String]) throws {
+    guard let first = arguments.first, !first.hasPrefix("-") else { return }
+    let names = FenchelCommand.commands.map { $0._commandName } + ["help"]
+    guard !names.contains(first) else { return }
+    throw UsageError(
+      "there is no command `\(first)`\(Suggestion.phrase(for: first, among: names)) "
+        + "(`fenchel --help` lists them)")
+  }
+
+  /// Says what went wrong in one line (or prints the help that was asked for) and ends the process.
+  private static func report(_ error: any Error) -> Never {
+    let failure = (error as? ParsingFailure)?.error ?? error
+    switch FenchelCommand.exitCode(for: failure) {
+    case .success:
+      Terminal.output(FenchelCommand.fullMessage(for: failure))
+      exit(Outcome.done.rawValue)
+    case .validationFailure:
+      Terminal.error("fenchel: \(UsageMessage.oneLine(FenchelCommand.message(for: failure)))")
+      exit(Outcome.usage.rawValue)
+    default:
+      Terminal.error("fenchel: \(error)")
+      exit(Outcome(error).rawValue)
+    }
+  }
+}
+
+/// What the argument parser refused, or a request for help.
+private struct ParsingFailure: Error {
+  var error: any Error
+}
+
+/// The argument parser's messages, on one line.
+enum UsageMessage {
+  /// A list of possible values becomes `one of a, b, c`, with the one that was probably meant.
+  static func oneLine(_ message: String) -> String {
+    let parts = message.components(separatedBy: "\n  - ")
+    guard parts.count > 1 else { return message.split(separator: "\n").joined(separator: " ") }
+    let values = parts.dropFirst().map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+    let start = parts[0].replacingOccurrences(of: " Please provide one of the following:", with: "")
+    let quoted = start.components(separatedBy: "'")
+    let hint = quoted.count > 1 ? Suggestion.phrase(for: quoted[1], among: values) : ""
+    let sentence = start.hasSuffix(".") ? String(start.dropLast()) : start
+    return sentence
+      + "; choose one of \(values.joined(separator: ", "))\(hint)"
+  }
 }

@@ -14,5 +14,7 @@ public enum Status: Sendable, Equatable {
   /// The limits that can end a run.
   public enum Limit: String, Sendable, CaseIterable {
     case iterations, time, memory
+    /// A single step of the method would take too long for a problem of this size.
+    case work
   }
 }

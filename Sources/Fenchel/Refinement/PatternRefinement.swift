@@ -33,7 +33,7 @@ public struct PatternRefinement {
     public var seed: UInt64 = 0
     /// Bytes that the cone programs may take, and multiplications of one of their Newton steps.
     public var maximumBytes = Int.max
-    public var maximumStepWork = 4e11
+    public var maximumStepWork = 2e11
 
     public init() {}
   }
@@ -71,6 +71,7 @@ public struct PatternRefinement {
       state.rounds += 1
       try solveProgram(&state, start: start, clock: clock)
       let candidates = priced(&state)
+      if state.isLocal { break }
       if state.violation <= tolerance || candidates.count == 0 {
         if state.solution.certificate.relativeGap <= limits.tolerance { break }
         try solveProgram(&state, start: start, clock: clock)
@@ -110,6 +111,8 @@ public struct PatternRefinement {
     var programSeconds = 0.0
     var violation = Double.infinity
     var rounds = 0
+    /// Whether the cone program was too large, so that there is nothing to refine.
+    var isLocal = false
     var status: Status { solution.status }
 
     /// The best network so far, by its objective.
@@ -193,10 +196,28 @@ public struct PatternRefinement {
     method.maximumBytes = options.maximumBytes
     method.progress = progress
     let began = clock.now
+    guard InteriorPointMethod.stepWork(state.program, groups: state.groups) <= options.maximumStepWork
+    else { return certifyLocally(&state) }
     let outcome = try method.solve(from: state.groups)
     state.programSeconds += began.duration(to: clock.now).seconds
     state.keep(outcome.solution)
     try compress(&state)
+  }
+
+  /// Where a Newton step would take too long: the network of local training, and the bound that its own residual
+  /// gives over its patterns.
+  private func certifyLocally(_ state: inout State) {
+    var gradient = Matrix<Double>(x.rows, loss.outputs)
+    let primal = StrictPrimal(x: x)
+    let f = primal.predictions(
+      state.solution.point, patterns: state.program.patterns.bits, isConstrained: true,
+      outputs: loss.outputs)
+    loss.gradient(at: f, into: &gradient)
+    for i in 0..<gradient.count { gradient.storage[i] = -gradient.storage[i] }
+    state.solution.point.θ = gradient
+    state.solution.certificate = state.program.certificate(at: state.solution.point)
+    state.solution.status = .stoppedAtLimit(.work)
+    state.isLocal = true
   }
 
   /// Goes on with the neurons that matter and their patterns; what is dropped in error will be priced again.

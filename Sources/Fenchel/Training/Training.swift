@@ -85,6 +85,13 @@ struct TrainingSummary {
   }
 }
 
+extension ModelFile {
+  /// How the model does on data that its schema has read.
+  public func scorecard(on data: Dataset<Double>) throws -> Scorecard {
+    try Scorecard(network, scaling, report.loss, on: data)
+  }
+}
+
 extension Scorecard {
   /// How a network does on data: the weighted mean loss in the network's units, and measures in the data's.
   init(_ network: Network, _ scaling: Scaling, _ kind: LossKind, on data: Dataset<Double>) throws {

@@ -78,12 +78,28 @@ public struct InteriorPointMethod: Solver {
     return largest * (sum / Double(values.count)).squareRoot()
   }
 
+  /// Multiplications of one step on some groups of a program: those of the coefficient system, and of the sample
+  /// system with the groups' own factorisations.
+  private static func work(
+    _ program: TwoLayerProgram, groups: [TwoLayerGroup]
+  ) -> (coefficients: Double, samples: Double) {
+    let (d, count) = (Double(program.features), Double(groups.count))
+    let (n, c, size) = (Double(program.samples), Double(program.outputs), d * count)
+    let own = program.isConstrained ? count * n * d * d : 0
+    let coefficients = n * size * size + size * size * size / 3
+    let samples = n * n * (program.isConstrained ? size : 2 * count) + c * n * n * n / 3
+    return (own + coefficients, own + samples * (program.loss.isSeparable ? 1 : 2))
+  }
+
   private static func prefersCoefficients(_ program: TwoLayerProgram, groups: [TwoLayerGroup]) -> Bool {
-    let size = Double(groups.count * program.features)
-    let (n, c) = (Double(program.samples), Double(program.outputs))
-    let coefficientCost = n * size * size + size * size * size / 3
-    let sampleCost = n * n * size + c * n * n * n / 3 * (program.loss.isSeparable ? 1 : 4)
-    return coefficientCost < sampleCost
+    let work = work(program, groups: groups)
+    return work.coefficients < work.samples
+  }
+
+  /// Multiplications of one step on some groups of a program.
+  public static func stepWork(_ program: TwoLayerProgram, groups: [TwoLayerGroup]) -> Double {
+    let work = work(program, groups: groups)
+    return min(work.coefficients, work.samples)
   }
 
   /// Bytes that the method takes on `groups` groups of a program.

@@ -39,10 +39,12 @@ struct PatternCones: Sendable {
     var p = q
     var products = [Double](repeating: 0, count: n)
     let size = q.withPointer { Double.norm2(d, $0) }
+    // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
+    let rounds = min(10 * d + 50, max(4, 10_000_000_000 / max(n * d, 1)))
     unitRows.withPointer { rows in
       q.withPointer { q in
         p.withMutablePointer { p in
-          for _ in 0..<(10 * d + 50) {
+          for _ in 0..<rounds {
             if Double.norm2(d, p) <= stopBelow { return }
             Double.gemv(.no, m: n, n: d, alpha: 1, a: rows, lda: max(d, 1), x: p, beta: 0, y: &products)
             for k in 0..<n { products[k] *= orientation[k] }

@@ -1,0 +1,95 @@
+import ArgumentParser
+import ConvexOptimization
+import Fenchel
+import Foundation
+import LinearAlgebra
+
+/// `fenchel train DATA`
+struct TrainCommand: ParsableCommand, Configurable {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Train a network, certify it, save it and report.",
+    discussion: """
+      The report says how far from optimal the network is: dual ≤ optimum ≤ primal, and over what the bound holds.
+      Ctrl-C stops at the next iteration and saves what there is with its real gap.
+      """)
+
+  @Argument(help: ArgumentHelp("A file, a folder, - or a known name.", valueName: "data"))
+  var source: String?
+
+  @OptionGroup(title: "Columns") var columns: ColumnOptions
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Training") var training: TrainingOptions
+
+  @Option(
+    help: ArgumentHelp("Rows to test on: a file, or a fraction of the data.", valueName: "file|fraction"))
+  var test: String?
+
+  @Option(name: [.short, .long], help: ArgumentHelp("Where the model goes.", valueName: "model"))
+  var output = "model.safetensors"
+
+  @Option(
+    name: .customLong("run"), help: ArgumentHelp("A folder for run.json and the model.", valueName: "folder"))
+  var runFolder: String?
+
+  @Option(
+    help: ArgumentHelp("YAML file with any of these options; the command line wins.", valueName: "file"))
+  var config: String?
+
+  @OptionGroup(title: "Printing") var printing: OutputOptions
+
+  func run() throws {
+    let source = try Inputs.require(source)
+    let settings = try training.settings()
+    let folder = try runFolder.map { try RunFolder($0) }
+    let target = folder?.model ?? output
+    try Outputs.check(target, differsFrom: [source, test, columns.targetFile, config])
+    if let threads = settings.threads { Parallel.threads = threads }
+    let loader = Loader(columns: columns, reading: reading, printing: printing, settings: settings)
+    let (data, testing) = try loader.trainingData(from: source, test: test)
+    Interruption.install()
+    let progress = ProgressLine(tolerance: settings.tolerance, isQuiet: printing.quiet)
+    let result = try progress.showing {
+      try train(
+        data, test: testing, settings: settings, cancellation: Interruption.cancellation, progress: $0)
+    }
+    try result.model.write(to: target)
+    try folder?.write(result.report)
+    try show(result, source: source, target: target)
+    throw ExitCode(Exit.code(for: result.status))
+  }
+
+  private func show(_ result: TrainingResult, source: String, target: String) throws {
+    Notes(printing).warn(result.report.warnings)
+    if printing.json { return Terminal.output(try JSONText.encode(result.report, indented: true)) }
+    Terminal.output(ReportText(report: result.report, source: source).text)
+    Terminal.output("written      \(target)")
+  }
+}
+
+/// Exit codes of commands that train.
+enum Exit {
+  /// 0 for a certified result, 128 + signal after a signal, 5 for anything that stopped before the tolerance.
+  static func code(for status: Status) -> Int32 {
+    if let signal = Interruption.signal { return 128 + signal }
+    return status == .solved ? Outcome.done.rawValue : Outcome.stoppedEarly.rawValue
+  }
+}
+
+/// Remarks on standard error, unless `--quiet`.
+struct Notes {
+  private let isQuiet: Bool
+  init(_ options: OutputOptions) { isQuiet = options.quiet }
+
+  func warn(_ warnings: [String]) {
+    guard !isQuiet else { return }
+    for warning in warnings { Terminal.error("fenchel: note: \(warning)") }
+  }
+}
+
+extension ProgressLine {
+  /// Runs a computation with the handler, and leaves a clean line behind.
+  func showing<R>(_ body: (ProgressHandler?) throws -> R) rethrows -> R {
+    defer { finish() }
+    return try body(handler)
+  }
+}

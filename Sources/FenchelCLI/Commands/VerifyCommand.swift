@@ -1,0 +1,53 @@
+import ArgumentParser
+import ConvexOptimization
+import Fenchel
+
+/// `fenchel verify MODEL DATA`
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Recompute a model's certificate from its file and its training data.",
+    discussion: """
+      Give the data as they were for training (with --test FRACTION the same fraction and seed are taken again). Exit code 0: the recomputed values
+      prove what the file says. 4: they do not.
+      """)
+
+  @Argument(help: "The model file.") var model: String
+  @Argument(help: ArgumentHelp("The training data.", valueName: "data")) var source: String
+  @Option(help: ArgumentHelp("Fraction that was held back for testing.", valueName: "fraction")) var test:
+    Double?
+  @OptionGroup(title: "Columns") var columns: ColumnOptions
+  @OptionGroup(title: "Reading") var reading: ReadingOptions
+  @OptionGroup(title: "Printing") var printing: OutputOptions
+
+  func run() throws {
+    let file = try ModelFile(contentsOf: model)
+    var table = try Loader.table(source, reading, printing, textColumns: file.schema.textColumns)
+    if let test {
+      let strata = try table.strata(file.schema)
+      table = table.selectingRows(
+        try Split(rows: table.rows, testFraction: test, seed: file.settings.seed, strata: strata).train)
+    }
+    let weights = try columns.classWeight.map { try ClassWeights($0) }
+    let data: Dataset<Double> = try file.schema.dataset(from: table, classWeights: weights)
+    let result = try verify(file, data: data)
+    try show(result)
+    if !result.agrees { throw ExitCode(Outcome.badModel.rawValue) }
+  }
+
+  private func show(_ result: VerificationResult) throws {
+    if printing.json { return Terminal.output(try JSONText.encode(result, indented: true)) }
+    func line(_ certificate: Certificate) -> String {
+      "\(Format.significant(certificate.dual, 12)) ≤ optimum ≤ \(Format.significant(certificate.primal, 12)) · relative gap "
+        + Format.scientific(certificate.relativeGap)
+    }
+    Terminal.output(
+      TextTable.labelled([
+        (label: "recomputed", text: line(result.recomputed)), (label: "stored", text: line(result.stored)),
+        (
+          label: "verdict",
+          text: result.agrees
+            ? "the certificate holds" : "THE CERTIFICATE DOES NOT HOLD for this model and data"
+        ),
+      ]))
+  }
+}

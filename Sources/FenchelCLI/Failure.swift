@@ -1,0 +1,43 @@
+import ConvexOptimization
+import Fenchel
+
+/// The exit codes of the command line.
+enum Outcome: Int32 {
+  case done = 0
+  case internalError = 1
+  case usage = 2
+  case badData = 3
+  case badModel = 4
+  case stoppedEarly = 5
+  case resources = 6
+}
+
+/// A wrong option, argument or setting.
+struct UsageError: Error, CustomStringConvertible {
+  var description: String
+  init(_ description: String) { self.description = description }
+}
+
+extension Outcome {
+  /// The exit code that an error stands for.
+  init(_ error: any Error) {
+    switch error {
+    case is UsageError, is ConfigError: self = .usage
+    case is SafetensorsError, is NetworkError, is ModelFileError: self = .badModel
+    case let error as FileWriteError:
+      if case .badPath = error.reason { self = .usage } else { self = .resources }
+    case let error as DataError:
+      switch error {
+      case .ambiguousTask: self = .usage
+      case .tooLarge: self = .resources
+      default: self = .badData
+      }
+    case is TrainingError, is LossError, is VerificationError: self = .badData
+    case is PatternError, is PathError: self = .usage
+    case let error as ProgramError:
+      if case .memory = error { self = .resources } else { self = .usage }
+    case let error as DownloadError: self = error.isWrongContent ? .badData : .resources
+    default: self = .internalError
+    }
+  }
+}

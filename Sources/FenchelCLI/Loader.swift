@@ -1,0 +1,107 @@
+import Fenchel
+import LinearAlgebra
+
+/// Reads data as the options say.
+struct Loader {
+  var columns: ColumnOptions
+  var reading: ReadingOptions
+  var printing: OutputOptions
+  var settings: TrainingSettings
+
+  /// The table behind a location, as `--format` and `--header` say.
+  static func table(
+    _ location: String, _ reading: ReadingOptions, _ printing: OutputOptions, part: DataPart = .train,
+    textColumns: Set<String> = []
+  ) throws -> Table {
+    var options = ReadOptions()
+    options.hasHeader = reading.header
+    options.format = reading.format.flatMap { FileFormat(rawValue: $0.rawValue) }
+    options.part = part
+    options.textColumns = textColumns
+    return try Table.read(location, options: options)
+  }
+
+  /// The rows to train on and, where `test` names a file, a fraction or nothing for sets with a test part of their
+  /// own, those to test on. The schema is that of the training rows.
+  func trainingData(from location: String, test: String?) throws -> (Dataset<Double>, Dataset<Double>?) {
+    var options = try schemaOptions()
+    let table = try joinedTargets(
+      Loader.table(location, reading, printing, textColumns: Set(options.categorical)), &options)
+    let (trainTable, testTable) = try parts(of: table, location, test, options)
+    let schema = try Schema(inferredFrom: trainTable, options: options)
+    var training: Dataset<Double> = try schema.dataset(
+      from: trainTable, classWeights: options.classWeights)
+    training.notices += training.oddities()
+    let testing: Dataset<Double>? = try testTable.map { try schema.dataset(from: $0) }
+    return (training, testing)
+  }
+
+  /// The data of a table read as a model's schema says.
+  static func dataset(
+    _ location: String, schema: Schema, _ reading: ReadingOptions, _ printing: OutputOptions,
+    targets: TargetPolicy, part: DataPart = .train, classWeights: ClassWeights? = nil
+  ) throws -> Dataset<Double> {
+    let table = try table(location, reading, printing, part: part, textColumns: schema.textColumns)
+    return try schema.dataset(from: table, targets: targets, classWeights: classWeights)
+  }
+
+  private func schemaOptions() throws -> SchemaOptions {
+    var options = SchemaOptions()
+    options.targets = commaSeparated(columns.target)
+    options.ignore = commaSeparated(columns.ignore)
+    options.categorical = commaSeparated(columns.categorical)
+    options.imputesMedian = columns.impute == .median
+    options.weights = columns.weights
+    options.classWeights = try columns.classWeight.map { try ClassWeights($0) }
+    options.task = columns.task.flatMap { LearningTask(rawValue: $0.rawValue) }
+    return options
+  }
+
+  /// The table with the columns of `--target-file` after its own, as targets.
+  private func joinedTargets(_ table: Table, _ options: inout SchemaOptions) throws -> Table {
+    guard let file = columns.targetFile else { return table }
+    let targets = try Loader.table(file, reading, printing)
+    guard targets.rows == table.rows else {
+      throw DataError.unsuitable(
+        source: file, "\(targets.rows) rows of targets for \(table.rows) rows of data")
+    }
+    var joined = Table(
+      source: table.source, names: table.names + targets.names.map { "target \($0)" },
+      columns: table.columns + targets.columns)
+    joined.sha256 = table.sha256
+    if options.targets.isEmpty { options.targets = targets.names.map { "target \($0)" } }
+    return joined
+  }
+
+  private func parts(
+    of table: Table, _ location: String, _ test: String?, _ options: SchemaOptions
+  ) throws -> (Table, Table?) {
+    guard let test else {
+      guard let entry = DataCatalogue.entry(location), entry.testRows != nil else { return (table, nil) }
+      return (table, try? Loader.table(location, reading, printing, part: .test))
+    }
+    guard let fraction = Double(test) else {
+      return (table, try Loader.table(test, reading, printing))
+    }
+    guard fraction > 0, fraction < 1 else {
+      throw UsageError("--test \(test) must be a file, or a fraction between 0 and 1")
+    }
+    let parts = try table.split(testFraction: fraction, seed: settings.seed, options: options)
+    return (parts.train, parts.test)
+  }
+}
+
+/// The gates in a file: `.npy`, or `.csv` without a header; one vector a row.
+func readGates(_ path: String) throws -> Matrix<Double> {
+  var options = ReadOptions()
+  options.hasHeader = false
+  let table = try Table.read(path, options: options)
+  var gates = Matrix<Double>(table.rows, table.columns.count)
+  for (j, column) in table.columns.enumerated() {
+    guard let numbers = column.numbers else {
+      throw DataError.unsuitable(source: path, "column \(j + 1) of the gates is not numeric")
+    }
+    gates.setColumn(j, numbers)
+  }
+  return gates
+}

@@ -1,0 +1,146 @@
+import ArgumentParser
+import ConvexOptimization
+import Fenchel
+import Foundation
+
+/// What to train and how; checked before any data is read.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: "Convex program.")
+  var model: ModelKind = .relu
+
+  @Option(help: "Loss (default: by the target).")
+  var loss: LossKind?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Regularisation λ itself.", valueName: "λ"))
+  var lambda: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "λ = R·λ_max, where λ_max makes the zero network optimal (default: 0.01).", valueName: "R")
+  )
+  var lambdaRatio: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "refine, exact, a number to sample, or a file of gates (.npy, or .csv without header).",
+      valueName: "patterns"))
+  var patterns = "refine"
+
+  @Option(help: "Several outputs: one group of neurons each.")
+  var outputs: OutputCoupling = .groups
+
+  @Option(help: ArgumentHelp("Solver by name.", valueName: "name"))
+  var solver: SolverChoice = .auto
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Relative gap (primal − dual)/max(1, |primal|) to reach.", valueName: "gap"))
+  var tolerance = 1e-4
+
+  @Flag(inversion: .prefixedNo, help: "A constant column beside the features.")
+  var bias = true
+
+  @Flag(inversion: .prefixedNo, help: "Scale features, and the target in regression.")
+  var standardise = true
+
+  @Option(help: "Arithmetic of the solver; certificates are always double.")
+  var precision: Precision = .float
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Threads (default: all processors).", valueName: "n"))
+  var threads: Int?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Seed of all random choices.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Stop after this many seconds.", valueName: "s"))
+  var timeLimit: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Memory to stay below (default: 80 % of what there is).", valueName: "GiB"))
+  var maxMemory: Double?
+
+  func validate() throws {
+    try Check.positive(lambda, "--lambda")
+    try Check.positive(lambdaRatio, "--lambda-ratio")
+    if let lambdaRatio, lambdaRatio > 1e6 {
+      throw ValidationError("--lambda-ratio \(lambdaRatio) is too large")
+    }
+    if lambda != nil && lambdaRatio != nil {
+      throw ValidationError("--lambda and --lambda-ratio exclude each other; give one")
+    }
+    guard tolerance.isFinite, tolerance >= Check.leastTolerance, tolerance < 1 else {
+      throw ValidationError("--tolerance \(tolerance) must lie between \(Check.leastTolerance) and 1")
+    }
+    try Check.threads(threads)
+    try Check.positive(timeLimit, "--time-limit")
+    try Check.positive(maxMemory, "--max-memory")
+    if let count = Int(patterns), !(1...100_000_000).contains(count) {
+      throw ValidationError("--patterns \(count) must lie between 1 and 100000000")
+    }
+  }
+
+  /// The settings for the library. Reads the file of gates, where one is named.
+  func settings() throws -> TrainingSettings {
+    var settings = TrainingSettings()
+    settings.model = model
+    settings.loss = loss
+    settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
+    settings.patterns = try patternChoice()
+    settings.solver = solver
+    settings.tolerance = tolerance
+    settings.bias = bias
+    settings.standardise = standardise
+    settings.precision = precision
+    settings.seed = seed
+    settings.timeLimit = timeLimit
+    settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
+    settings.threads = threads
+    return settings
+  }
+
+  private func patternChoice() throws -> PatternChoice {
+    switch patterns {
+    case "refine": return .refine
+    case "exact": return .exact
+    default:
+      if let count = Int(patterns) { return .sampled(count) }
+      if patterns.contains(".") || patterns.contains("/") { return .gates(try readGates(patterns)) }
+      let hint = Suggestion.phrase(for: patterns, among: ["refine", "exact"])
+      throw UsageError("--patterns \(patterns) is none of refine, exact, a number or a file\(hint)")
+    }
+  }
+}
+
+/// Which neurons several outputs may share.
+enum OutputCoupling: String, ExpressibleByArgument, CaseIterable {
+  /// Each neuron feeds one output.
+  case groups
+}
+
+extension ModelKind: ExpressibleByArgument {}
+extension LossKind: ExpressibleByArgument {}
+extension SolverChoice: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+
+/// Checks of numbers that options give.
+enum Check {
+  /// Below this the rounding of Double in the objective is larger than the gap asked for.
+  static let leastTolerance = 1e-13
+  static let mostThreads = 4096
+
+  static func positive(_ value: Double?, _ option: String) throws {
+    guard let value else { return }
+    guard value.isFinite, value > 0 else {
+      throw ValidationError("\(option) \(value) must be a positive number")
+    }
+  }
+
+  static func threads(_ count: Int?) throws {
+    guard let count else { return }
+    guard (1...mostThreads).contains(count) else {
+      throw ValidationError("--threads \(count) must lie between 1 and \(mostThreads)")
+    }
+  }
+}

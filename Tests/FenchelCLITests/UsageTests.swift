@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+/// Wrong options end with exit code 2 and one line, before any data is read.
+@Suite struct UsageTests {
+  @Test(arguments: [
+    (["trian", "digits"], "did you mean train?"),
+    (["train", "digits", "--lamda", "1"], "'--lambda'"),
+    (["train", "digits", "--lambda", "0"], "--lambda"),
+    (["train", "digits", "--lambda", "-1"], "--lambda"),
+    (["train", "digits", "--lambda", "nan"], "--lambda"),
+    (["train", "digits", "--lambda", "1e400"], "--lambda"),
+    (["train", "digits", "--lambda", "1", "--lambda-ratio", "1"], "--lambda-ratio"),
+    (["train", "digits", "--lambda-ratio", "inf"], "--lambda-ratio"),
+    (["train", "digits", "--tolerance", "1e-30"], "--tolerance"),
+    (["train", "digits", "--tolerance", "nan"], "--tolerance"),
+    (["train", "digits", "--threads", "0"], "--threads"),
+    (["train", "digits", "--threads", "1000000"], "--threads"),
+    (["train", "digits", "--patterns", "0"], "--patterns"),
+    (["train", "digits", "--patterns", "refin"], "did you mean refine?"),
+    (["train", "digits", "--loss", "sqared"], "did you mean squared?"),
+    (["train", "digits", "--model", "rellu"], "did you mean relu?"),
+    (["train", "digits", "--solver", "x"], "--solver"),
+    (["train", "digits", "--time-limit", "-5"], "--time-limit"),
+    (["train", "digits", "--max-memory", "0"], "--max-memory"),
+    (["train", "digits", "--seed", "-1"], "--seed"),
+    (["train", "digits", "extra"], "extra"),
+    (["train"], "name the data"),
+    (["train", "digits", "--output", "/no/such/folder/model"], "no such folder"),
+    (["train", "digits", "--output", "/"], "directory"),
+    (["path", "digits", "--lambda", "1"], "--ratios"),
+    (["path", "digits", "--ratios", "0.1,0.2"], "--ratios"),
+    (["path", "digits", "--steps", "0"], "--steps"),
+    (["cv", "digits", "--folds", "1"], "--folds"),
+    (["cv", "digits", "--models", "rely"], "did you mean relu?"),
+    (["predict"], "model"),
+    (["data", "fetch", "mnst"], "did you mean mnist?"),
+    (["data", "fetch", "http://127.0.0.1/x"], "--sha256"),
+    (["bench", "--threads", "0"], "--threads"),
+  ])
+  func wrongArguments(arguments: [String], message: String) throws {
+    try CommandLineTool.inFolder { tool in
+      let result = try tool.shell("exec \"$FENCHEL\" \(arguments.map { "'\($0)'" }.joined(separator: " "))")
+      #expect(result.code == 2, "\(result.error)")
+      #expect(result.error.contains(message), "\(result.error)")
+      #expect(result.error.filter { $0 == "\n" }.count == 1, "\(result.error)")
+      #expect(result.output.isEmpty)
+      #expect(tool.files.isEmpty)
+    }
+  }
+
+  @Test func helpAndVersionAreResults() throws {
+    try CommandLineTool.inFolder { tool in
+      for arguments in [["--help"], ["--version"], ["help", "train"], ["train", "--help"], ["data"]] {
+        let result = try tool.shell("\"$FENCHEL\" \(arguments.joined(separator: " "))")
+        #expect(result.code == 0 && !result.output.isEmpty && result.error.isEmpty, "\(arguments)")
+      }
+    }
+  }
+
+  @Test func anOutputThatIsAnInputIsRefused() throws {
+    try CommandLineTool.inFolder { tool in
+      try tool.write("x,y\n1,2\n", to: "data.csv")
+      let result = try tool.run("train", "data.csv", "--output", "./data.csv")
+      #expect(result.code == 2)
+      #expect(tool.contents("data.csv") == Data("x,y\n1,2\n".utf8))
+    }
+  }
+
+  @Test func aReaderThatLeavesEndsTheProgramQuietly() throws {
+    try CommandLineTool.inFolder { tool in
+      let result = try tool.shell("\"$FENCHEL\" train --help | head -1")
+      #expect(result.error.isEmpty)
+    }
+  }
+
+  @Test func aFullStandardOutputIsAnError() throws {
+    try CommandLineTool.inFolder { tool in
+      let result = try tool.shell("\"$FENCHEL\" data list > /dev/full")
+      #expect(result.code == 6, "\(result.error)")
+    }
+  }
+}
