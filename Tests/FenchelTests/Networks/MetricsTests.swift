@@ -1,3 +1,4 @@
+import ConvexOptimization
 import Fenchel
 import LinearAlgebra
 import Testing
