@@ -15,6 +15,7 @@ class Mutant:
 LOSSES = "Sources/ConvexOptimization/Losses"
 PENALTIES = "Sources/ConvexOptimization/Penalties"
 SOLVERS = "Sources/ConvexOptimization/Solvers"
+PROGRAMS = "Sources/Fenchel/Programs"
 
 MUTANTS = [
     Mutant(
@@ -100,5 +101,47 @@ MUTANTS = [
         "? (sum - total) + x :",
         "? (total - sum) + x :",
         "LinearAlgebraTests",
+    ),
+    Mutant(
+        "certificate: dual point not scaled",
+        f"{PROGRAMS}/Certification/TwoLayerProgram+Certificate.swift",
+        "norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300",
+        "norm > 0 ? 1.0 : 1e300",
+        "FenchelTests",
+    ),
+    Mutant(
+        "certificate: predictions without (·)₊",
+        f"{PROGRAMS}/Certification/StrictPrimal.swift",
+        "group.sign * max(z, 0)",
+        "group.sign * z",
+        "FenchelTests",
+    ),
+    Mutant(
+        "dual norm: sign of the cone",
+        f"{PROGRAMS}/Certification/StrictDual.swift",
+        "patterns[k, i] ? α : -α",
+        "patterns[k, i] ? -α : α",
+        "FenchelTests",
+    ),
+    Mutant(
+        "cone projection: sign of the rows",
+        f"{PROGRAMS}/PatternCone.swift",
+        "patterns[$0, pattern] ? 1.0 : -1.0",
+        "patterns[$0, pattern] ? -1.0 : 1.0",
+        "FenchelTests",
+    ),
+    Mutant(
+        "interior point: curvature of the norm",
+        f"{PROGRAMS}/InteriorPoint/SecondOrderScaling.swift",
+        "private var κ: Double { 2 / (2 * w0 * w0 - 1) }",
+        "private var κ: Double { 2 / (2 * w0 * w0 + 1) }",
+        "FenchelTests",
+    ),
+    Mutant(
+        "patterns: opposite cells left out",
+        f"{PROGRAMS}/Patterns/PlanarCells.swift",
+        "result += [point, -point]",
+        "result += [point]",
+        "FenchelTests",
     ),
 ]

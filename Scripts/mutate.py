@@ -129,17 +129,19 @@ def main():
         stale = 0
         for mutant in mutants:
             fault = plant(mutant)
-            restore(mutant.file)
             stale += fault is not None
-            print(f"{mutant.name:34}{fault or mutant.file}")
+            if fault is None:
+                restore(mutant.file)
+            print(f"{mutant.name:42}{fault or mutant.file}")
         sys.exit(1 if stale else 0)
     sys.exit(hunt(mutants))
 
 
 def hunt(mutants):
     begun = time.monotonic()
-    if build().returncode != 0:
-        sys.exit("the clean copy does not build")
+    built = build()
+    if built.returncode != 0:
+        sys.exit(f"the clean copy does not build:\n{(built.stdout + built.stderr)[-2000:]}")
     for pattern in sorted({mutant.tests for mutant in mutants}):
         if test(pattern) is not None:
             sys.exit(f"the clean copy is red under {pattern}")
@@ -149,7 +151,7 @@ def hunt(mutants):
         begun = time.monotonic()
         result = outcome(mutant)
         words.append(result.word)
-        print(f"{result.word:9}{mutant.name:34}{time.monotonic() - begun:5.0f} s  {result.detail}", flush=True)
+        print(f"{result.word:9}{mutant.name:42}{time.monotonic() - begun:5.0f} s  {result.detail}", flush=True)
     print(f"{words.count('caught')} caught, {len(words) - words.count('caught')} not caught")
     return 0 if set(words) <= {"caught"} else 1
 

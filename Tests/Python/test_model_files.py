@@ -60,7 +60,7 @@ class ModelFiles(unittest.TestCase):
     def train(self, model):
         report = fenchel(
             "train", self.path("data.npz"), "--model", model, "--task", "regression", "--loss", "squared",
-            "--no-bias", "--no-standardise", "--patterns", self.path("gates.npy"), "--lambda", repr(self.lam),
+            "--no-bias", "--no-standardise", "--patterns", self.path("gates.npy"), "--lambda", repr(float(self.lam)),
             "--tolerance", "1e-7", "--precision", "double", "--json", "--quiet", "--output", self.path("model.safetensors"),
         )  # fmt: skip
         return json.loads(report)
