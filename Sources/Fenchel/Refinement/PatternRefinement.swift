@@ -34,6 +34,8 @@ public struct PatternRefinement {
     /// Bytes that the cone programs may take, and multiplications of one of their Newton steps.
     public var maximumBytes = Int.max
     public var maximumStepWork = 2e11
+    /// Multiplications of all Newton steps together, about, after which no further round is begun.
+    public var maximumWork = 3e12
 
     public init() {}
   }
@@ -78,6 +80,7 @@ public struct PatternRefinement {
         break
       }
       if state.rounds >= options.maximumRounds || state.status == .cancelled { break }
+      if state.work >= options.maximumWork { break }
       if let limit = limits.seconds, start.duration(to: clock.now).seconds >= limit { break }
       try takeIn(candidates, &state)
     }
@@ -111,6 +114,8 @@ public struct PatternRefinement {
     var programSeconds = 0.0
     var violation = Double.infinity
     var rounds = 0
+    /// Multiplications spent in Newton steps, about.
+    var work = 0.0
     /// Whether the cone program was too large, so that there is nothing to refine.
     var isLocal = false
     var status: Status { solution.status }
@@ -200,6 +205,9 @@ public struct PatternRefinement {
     else { return certifyLocally(&state) }
     let outcome = try method.solve(from: state.groups)
     state.programSeconds += began.duration(to: clock.now).seconds
+    state.work +=
+      Double(outcome.solution.iterations)
+      * InteriorPointMethod.stepWork(state.program, groups: outcome.groups)
     state.keep(outcome.solution)
     try compress(&state)
   }
@@ -224,8 +232,11 @@ public struct PatternRefinement {
   private func compress(_ state: inout State) throws {
     let point = state.solution.point
     let norms = point.coefficients.rowNorms
-    let smallest = 1e-3 * (norms.max() ?? 0)
-    let kept = norms.indices.filter { norms[$0] > smallest }
+    let smallest = 3e-3 * (norms.max() ?? 0)
+    let kept = Array(
+      norms.indices.filter { norms[$0] > smallest }.sorted { (norms[$0], $1) > (norms[$1], $0) }
+        .prefix((x.rows + 1) * loss.outputs)
+    ).sorted()
     let used = Set(kept.map { point.groups[$0].pattern }).sorted()
     let places = Dictionary(uniqueKeysWithValues: used.enumerated().map { ($0.element, $0.offset) })
     state.groups = kept.map {
@@ -280,7 +291,7 @@ public struct PatternRefinement {
       from: state.neurons.appending(small),
       evaluations: max(10, Int(options.polishingShare * Double(evaluations))))
     state.localSeconds += polished.seconds
-    let newcomers = compact(polished.neurons)
+    let newcomers = largest(of: compact(polished.neurons), beside: candidates)
     let all = candidates.appending(newcomers)
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
     let earlier = state.groups
@@ -288,6 +299,14 @@ public struct PatternRefinement {
     let added = groups(of: all, in: state.program)
     let known = Set(earlier)
     state.groups = earlier + added.filter { !known.contains($0) }
+  }
+
+  /// The neurons of some size, at most three for each candidate: the rest is what small steps leave behind.
+  private func largest(of neurons: NeuronSet, beside candidates: NeuronSet) -> NeuronSet {
+    let norms = neurons.norms
+    let smallest = 1e-2 * (norms.max() ?? 0)
+    let order = norms.indices.filter { norms[$0] > smallest }.sorted { (norms[$0], $1) > (norms[$1], $0) }
+    return neurons.selecting(Array(order.prefix(3 * candidates.count)))
   }
 
   /// The last program with its solution; where an earlier network was better, that network, whose patterns join
