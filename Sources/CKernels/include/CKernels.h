@@ -50,4 +50,18 @@ int fenchel_cholesky_d(long n, double *a, long ld);
 int fenchel_any_within_s(const float *z, const float *bound, float scale, long count);
 int fenchel_any_within_d(const double *z, const double *bound, double scale, long count);
 
+/* ReLU neurons in panels of 16 lanes: `w` holds for each panel d rows of 16 weights, `a` 16 output weights, padded
+   lanes are 0; panel p feeds output[p] of c, and panels are in the order of their outputs. x: n × d.
+   forward: f_kj <- Σ a_l (x_k·w_l)₊ over the lanes of output j (f: n × c), and signs[p][k][l] <- −(x_k·w_l > 0).
+   backward: images[p][j][l] <- Σ_k r_kj 1[x_k·w_l > 0] x_kj, with r: n × c and the signs of the forward pass. */
+void fenchel_neurons_forward_d(const double *x, long n, long d, const double *w, const double *a,
+                               const int32_t *output, long panels, long c, double *f, int8_t *signs);
+void fenchel_neurons_backward_d(const double *x, long n, long d, const double *r, const int32_t *output,
+                                long panels, long c, const int8_t *signs, double *images);
+
+/* One sweep of coordinate descent on |c − Σ_i α_i y_i|² over 0 ≤ α_i ≤ 1, for 16 problems side by side that share
+   y: n × d. alpha: n × 16; rest: d × 16, kept at c − Σ_i α_i y_i; squares: |y_i|². Returns the largest
+   |step_i| |y_i| relative to the length of `rest` before. */
+double fenchel_box_sweep_d(const double *y, const double *squares, long n, long d, double *alpha, double *rest);
+
 #endif

@@ -49,36 +49,17 @@ public struct LocalTraining {
   public func run(from start: NeuronSet, evaluations: Int, seconds: Double? = nil) -> Outcome {
     let clock = ContinuousClock()
     let began = clock.now
-    let (m, d) = (start.count, x.columns)
-    var weights = [Double](repeating: 0, count: m * (d + 1))
-    for (i, norm) in start.norms.enumerated() {
-      let root = norm.squareRoot()
-      for j in 0..<d where root > 0 { weights[i * d + j] = start.vectors[i, j] / root }
-      weights[m * d + i] = start.signs[i] * root
-    }
-    var network = WeightGradient(x: x, loss: loss, λ: λ, outputs: start.outputs)
+    let panels = NeuronPanels(features: x.columns, outputs: start.outputs)
+    var network = WeightGradient(x: x, loss: loss, λ: λ, panels: panels)
     let method = LBFGS(
       memory: 20, maximumIterations: evaluations, maximumEvaluations: evaluations, gradientTolerance: 1e-9,
       decreaseTolerance: 1e-12, cancellation: cancellation)
     let result = method.minimise(
-      from: weights,
+      from: panels.weights(of: start),
       shouldContinue: { _ in seconds.map { began.duration(to: clock.now).seconds < $0 } ?? true },
       { weights, gradient in network.value(at: weights, into: &gradient) })
     return Outcome(
-      neurons: neurons(result.point, outputs: start.outputs), objective: result.value,
+      neurons: panels.neurons(of: result.point), objective: result.value,
       evaluations: result.evaluations, seconds: began.duration(to: clock.now).seconds)
-  }
-
-  /// u = w|a|, σ = sign a.
-  private func neurons(_ weights: [Double], outputs: [Int]) -> NeuronSet {
-    let (m, d) = (outputs.count, x.columns)
-    var vectors = Matrix<Double>(m, d)
-    var signs = [Double](repeating: 1, count: m)
-    for i in 0..<m {
-      let a = weights[m * d + i]
-      signs[i] = a < 0 ? -1 : 1
-      for j in 0..<d { vectors[i, j] = weights[i * d + j] * abs(a) }
-    }
-    return NeuronSet(vectors: vectors, signs: signs, outputs: outputs)
   }
 }
