@@ -12,8 +12,3 @@ extension Scalar {
   /// The number at which a norm equal to `bound` up to rounding still counts as inside.
   static func inside(_ bound: Self) -> Self { bound + bound * slack }
 }
-
-/// ⟨x, y⟩ of two matrices of one shape, for the few inner products outside of hot loops.
-func innerProduct<T: Scalar>(_ x: Matrix<T>, _ y: Matrix<T>) -> T {
-  withPointers(x, y) { T.dot(x.count, $0, $1) }
-}

@@ -1,9 +1,9 @@
 import LinearAlgebra
 
-/// Squared hinge loss ℓ(F) = Σ_k s_k Σ_j max(0, 1 − Y_kj F_kj)² with labels −1 and 1 (without ½, as usual);
-/// smooth with constant 2 max s.
+/// Squared hinge loss ℓ(F) = ½ Σ_k s_k Σ_j max(0, 1 − Y_kj F_kj)² with labels −1 and 1, with ½ like every square
+/// here (LIBLINEAR leaves it out: its C is half of our weight); smooth with constant max s.
 ///
-/// Conjugate of one entry: a y + ¼a² on a y ≤ 0.
+/// Conjugate of one entry: a y + ½a² on a y ≤ 0.
 public struct SquaredHingeLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "squared-hinge" }
   public let data: WeightedTargets<Element>
@@ -15,28 +15,28 @@ public struct SquaredHingeLoss<Element: Scalar>: EntrywiseLoss {
     data = try WeightedTargets(signs: targets, weights: weights)
   }
 
-  public var entrySmoothness: Element { 2 }
+  public var entrySmoothness: Element { 1 }
 
   public func term(_ f: Element, _ y: Element) -> Element {
     let slack = 1 - y * f
-    return slack < 0 ? 0 : slack * slack
+    return slack < 0 ? 0 : slack * slack / 2
   }
 
   public func slope(_ f: Element, _ y: Element) -> Element {
     let slack = 1 - y * f
-    return slack < 0 ? 0 : -2 * y * slack
+    return slack < 0 ? 0 : -y * slack
   }
 
-  public func curvature(_ f: Element, _ y: Element) -> Element { y * f < 1 ? 2 : 0 }
+  public func curvature(_ f: Element, _ y: Element) -> Element { y * f < 1 ? 1 : 0 }
 
   public func minimiser(near x: Element, _ y: Element, step t: Element) -> Element {
     let margin = y * x
-    return margin >= 1 ? x : y * (margin + (1 - margin) * (2 * t / (1 + 2 * t)))
+    return margin >= 1 ? x : y * (margin + (1 - margin) * (t / (1 + t)))
   }
 
   public func conjugateTerm(_ a: Element, _ y: Element) -> Element {
     let u = a * y
-    return u <= .slack ? u * (1 + u / 4) : .infinity
+    return u <= .slack ? u * (1 + u / 2) : .infinity
   }
 
   @specialized(where Element == Double)

@@ -13,7 +13,7 @@ public struct SquaredL2Norm<Element: Scalar>: Penalty, SmoothFunction {
     self.λ = λ
   }
 
-  public func value(at x: Matrix<Element>) -> Element { λ * (innerProduct(x, x) / 2) }
+  public func value(at x: Matrix<Element>) -> Element { λ * (x.inner(x) / 2) }
 
   public var smoothness: Element { λ }
 
@@ -32,7 +32,7 @@ public struct SquaredL2Norm<Element: Scalar>: Penalty, SmoothFunction {
 
   /// ‖u‖²/(2λ); for λ = 0: 0 at u = 0, otherwise +∞.
   public func conjugateValue(at u: Matrix<Element>) -> Element {
-    let square = innerProduct(u, u)
+    let square = u.inner(u)
     return square == 0 ? 0 : square / (2 * λ)
   }
 

@@ -45,7 +45,7 @@ import Testing
     #expect(try value(.squared, 3) == 2)
     #expect(try value(.logistic, 0) == 0.6931471805599453)
     #expect(try value(.hinge, -1) == 2)
-    #expect(try value(.squaredHinge, -1) == 4)
+    #expect(try value(.squaredHinge, -1) == 2)
     #expect(try value(.huber, 4) == 2.5)
     #expect(try value(.huber, 1.5) == 0.125)
     #expect(try value(.absolute, 4) == 3)

@@ -1,0 +1,140 @@
+import LinearAlgebra
+
+/// The factorisation A_S = L Q of the active rows of a matrix, with L: k × k lower triangular and Q: k × d of
+/// orthonormal rows, and the projection p = q − Qᵀ Q q of a fixed vector q off those rows.
+///
+/// Rows come and go in O(kd + k²): a row comes by Gram–Schmidt done twice, which keeps Q orthonormal to
+/// rounding, and goes by Givens rotations (Daniel, Gragg, Kaufman & Stewart 1976).
+struct ActiveRows<Element: Scalar> {
+  let dimension: Int
+  private let q: [Element]
+  /// Q: k × d.
+  private var basis: [Element] = []
+  /// The rows of L one after another, j + 1 entries in row j.
+  private var factor: [Element] = []
+  /// Q q.
+  private var coefficients: [Element] = []
+  /// p.
+  private(set) var residual: [Element]
+
+  /// No rows: p = q.
+  init(projecting q: [Element]) {
+    self.q = q
+    dimension = q.count
+    residual = q
+  }
+
+  var count: Int { coefficients.count }
+
+  /// Adds a row of length about 1 to the end; refuses it (false) where less than `tolerance` of it stands out
+  /// of the span of the rows here.
+  @inline(__always)
+  mutating func append(_ row: UnsafePointer<Element>, tolerance: Element) -> Bool {
+    let (k, d) = (count, dimension)
+    guard k < d else { return false }
+    return withTemporary(Element.self, d + 2 * k + 1) { v in
+      let (l, h) = (v + d, v + d + k + 1)
+      v.update(from: row, count: d)
+      for i in 0...k { l[i] = 0 }
+      for _ in 0..<2 {
+        project(v, h)
+        for i in 0..<k { l[i] += h[i] }
+      }
+      let height = Element.euclideanNorm(d, v)
+      guard height > tolerance else { return false }
+      l[k] = height
+      Element.scale(d, 1 / height, v)
+      basis.append(contentsOf: UnsafeBufferPointer(start: v, count: d))
+      factor.append(contentsOf: UnsafeBufferPointer(start: l, count: k + 1))
+      let c = q.withPointer { Element.dot(d, v, $0) }
+      coefficients.append(c)
+      residual.withMutablePointer { p in Element.axpy(d, -Element.dot(d, v, p), v, p) }
+      return true
+    }
+  }
+
+  /// v ← v − Qᵀ h with h ← Q v.
+  @inline(__always)
+  private func project(_ v: UnsafeMutablePointer<Element>, _ h: UnsafeMutablePointer<Element>) {
+    guard count > 0 else { return }
+    basis.withPointer { basis in
+      Element.gemv(.no, m: count, n: dimension, alpha: 1, a: basis, lda: dimension, x: v, beta: 0, y: h)
+      Element.gemv(.yes, m: count, n: dimension, alpha: -1, a: basis, lda: dimension, x: h, beta: 1, y: v)
+    }
+  }
+
+  /// p computed anew from q, free of what updates left behind.
+  @inline(__always)
+  mutating func refresh() {
+    var p = q
+    coefficients = withTemporary(Element.self, count) { h in
+      p.withMutablePointer { p in
+        project(p, h)
+        let first = [Element](UnsafeBufferPointer(start: h, count: count))
+        project(p, h)
+        return first
+      }
+    }
+    residual = p
+  }
+
+  /// The α that minimises ‖q + A_Sᵀ α‖: Lᵀ α = −Q q.
+  @inline(__always)
+  func multipliers(into α: inout [Element]) {
+    let k = count
+    α = coefficients
+    α.withMutablePointer { α in
+      factor.withPointer { factor in
+        for j in stride(from: k - 1, through: 0, by: -1) {
+          let row = factor + j * (j + 1) / 2
+          α[j] = -α[j] / row[j]
+          Element.axpy(j, α[j], row, α)
+        }
+      }
+    }
+  }
+
+  /// Takes row `index` out.
+  @inline(__always)
+  mutating func remove(at index: Int) {
+    let (k, d) = (count, dimension)
+    for j in index..<k - 1 {
+      let (c, s) = factor.withMutablePointer { rotateColumns($0, j, k) }
+      basis.withMutablePointer { rotate($0 + j * d, $0 + (j + 1) * d, d, c, s) }
+      coefficients.withMutablePointer { rotate($0 + j, $0 + j + 1, 1, c, s) }
+    }
+    factor.withMutablePointer { factor in
+      for r in index..<k - 1 {
+        (factor + r * (r + 1) / 2).update(from: factor + (r + 1) * (r + 2) / 2, count: r + 1)
+      }
+    }
+    let last = Array(basis[(k - 1) * d..<k * d])
+    withPointers(Matrix(column: last), Matrix(column: q), &residual) { last, q, p in
+      Element.axpy(d, Element.dot(d, last, q), last, p)
+    }
+    factor.removeLast(k)
+    basis.removeLast(d)
+    coefficients.removeLast()
+  }
+}
+
+/// Rotates columns j and j + 1 of the packed L so that the last entry of row j + 1 becomes 0, and returns the
+/// rotation.
+@inline(__always)
+private func rotateColumns<T: Scalar>(_ factor: UnsafeMutablePointer<T>, _ j: Int, _ k: Int) -> (T, T) {
+  let row = factor + (j + 1) * (j + 2) / 2
+  let diagonal = T.hypot(row[j], row[j + 1])
+  let (c, s) = (row[j] / diagonal, row[j + 1] / diagonal)
+  for r in j + 1..<k {
+    let row = factor + r * (r + 1) / 2
+    (row[j], row[j + 1]) = (c * row[j] + s * row[j + 1], c * row[j + 1] - s * row[j])
+  }
+  return (c, s)
+}
+
+@inline(__always)
+private func rotate<T: Scalar>(
+  _ x: UnsafeMutablePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int, _ c: T, _ s: T
+) {
+  for i in 0..<count { (x[i], y[i]) = (c * x[i] + s * y[i], c * y[i] - s * x[i]) }
+}

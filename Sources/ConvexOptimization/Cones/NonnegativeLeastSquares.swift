@@ -1,0 +1,105 @@
+import LinearAlgebra
+
+/// min_{α ≥ 0} ‖q + Aᵀ α‖ for A: n × d, solved exactly by an active-set method.
+///
+/// With K = { u : A u ≥ 0 }, the residual p = q + Aᵀ α at the optimum is the projection of q onto K, and
+/// ‖p‖ = max { qᵀw : w ∈ K, ‖w‖ ≤ 1 } (0 where that maximum is not positive). Any α ≥ 0 bounds the maximum
+/// from above, so the method may stop early. At the optimum α ≥ 0, A p ≥ 0 and αᵀ A p = 0.
+///
+/// Lawson & Hanson's method (1974, ch. 23) with an updated orthogonal factorisation instead of normal equations;
+/// rows are priced all together only now and then, in between among the most violated ones. A step costs
+/// O(kd) with k active rows, pricing nd (over all threads).
+public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
+  /// A: n × d.
+  public let rows: Matrix<Element>
+  /// ‖a_j‖.
+  let norms: [Element]
+
+  /// Keeps A and the norms of its rows, for many solves with different q and signs. Cost nd.
+  public init(_ a: Matrix<Element>) {
+    rows = a
+    norms = a.rowNorms
+  }
+
+  /// How a solve ended.
+  public enum Outcome: Sendable, Equatable {
+    /// The conditions of optimality hold to rounding.
+    case optimal
+    /// ‖p‖ reached the threshold that was asked for.
+    case belowThreshold
+    /// The limit on iterations came first; the bound ‖p‖ is valid all the same.
+    case stoppedAtLimit
+  }
+
+  /// A point α ≥ 0 with its residual.
+  public struct Solution: Sendable, Equatable {
+    /// The rows j with α_j > 0.
+    public var support: [Int]
+    /// Their α_j.
+    public var multipliers: [Element]
+    /// p = q + Σ_j α_j σ_j a_j, summed anew from the multipliers.
+    public var residual: [Element]
+    /// ‖p‖.
+    public var norm: Element
+    /// How far optimality is missed: the largest −σ_j a_jᵀp, and |a_jᵀp| on the support, over ‖a_j‖ ‖q‖.
+    public var violation: Element
+    public var outcome: Outcome
+    public var iterations: Int
+  }
+
+  /// Solves for q ∈ ℝᵈ.
+  ///
+  /// - Parameters:
+  ///   - signs: σ: n numbers; row j counts as σ_j a_j, with σ_j = ±1, and 0 leaves it out. nil: all +1. Thus the
+  ///     cones (2D − I)X u ≥ 0 of all patterns share one X.
+  ///   - start: a solution of a nearby problem, whose support is where the method starts.
+  ///   - threshold: stop as soon as ‖p‖ ≤ threshold.
+  ///   - maximumIterations: rows that may come or go; by default 20(n + d), which is never needed.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  public func solve(
+    _ q: [Element], signs: [Element]? = nil, start: Solution? = nil, threshold: Element = 0,
+    maximumIterations: Int? = nil
+  ) -> Solution {
+    precondition(q.count == rows.columns, "q has \(q.count) entries, A has \(rows.columns) columns")
+    precondition(signs == nil || signs?.count == rows.rows, "one sign for each row")
+    let size = q.withPointer { Element.euclideanNorm(q.count, $0) }
+    guard size > 0, size.isFinite else { return trivial(q, size) }
+    var state = ActiveSet(
+      of: self, q.map { $0 / size }, signs: signs ?? [Element](repeating: 1, count: rows.rows),
+      threshold: threshold / size, maximumIterations: maximumIterations ?? 20 * (rows.rows + rows.columns))
+    if let start { state.start(at: start.support, start.multipliers.map { $0 / size }) }
+    let outcome = state.run()
+    return solution(q, size, state, outcome)
+  }
+
+  /// q = 0, which is its own projection, or a q that is not finite.
+  private func trivial(_ q: [Element], _ size: Element) -> Solution {
+    Solution(
+      support: [], multipliers: [], residual: q, norm: size, violation: size == 0 ? 0 : .nan,
+      outcome: size == 0 ? .optimal : .stoppedAtLimit, iterations: 0)
+  }
+
+  /// The state's multipliers in the units of A and q, and what they are worth.
+  @inline(__always)
+  private func solution(
+    _ q: [Element], _ size: Element, _ state: ActiveSet<Element>, _ outcome: Outcome
+  ) -> Solution {
+    let d = rows.columns
+    var (residual, multipliers) = (q, [Element]())
+    residual.withMutablePointer { p in
+      rows.withPointer { a in
+        for (j, α) in zip(state.support, state.multipliers) {
+          multipliers.append(α * (size / norms[j]))
+          Element.axpy(d, state.signs[j] * α * (size / norms[j]), a + j * d, p)
+        }
+      }
+    }
+    let norm = residual.withPointer { Element.euclideanNorm(d, $0) }
+    let violation = state.violation(of: residual.map { $0 / size })
+    let isOptimal = outcome == .stoppedAtLimit && violation <= 512 * .ulpOfOne
+    return Solution(
+      support: state.support, multipliers: multipliers, residual: residual, norm: norm,
+      violation: violation, outcome: isOptimal ? .optimal : outcome, iterations: state.iterations)
+  }
+}
