@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func filesWithoutNamesAreMatchedByPosition() throws {
-    let trained = try parsed("1,2,0.5\n3,4,1\n") { $0.hasHeader = false }
+    let trained = try parsed("1.5,2,0.5\n3,4,1\n") { $0.hasHeader = false }
     let schema = try Schema(inferredFrom: trained)
     func later(_ text: String) throws -> Matrix<Double> {
       try schema.dataset(from: parsed(text) { $0.hasHeader = false }, targets: .ignored).features

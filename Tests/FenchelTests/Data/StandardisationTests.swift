@@ -16,7 +16,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [Double(sign: .plus, exponent: -1060, significand: 1), 1e-300, 1e-12, 1, 1e12, 1e300, 1.7e307])
+  @Test(arguments: [
+    Double(sign: .plus, exponent: -1060, significand: 1), 1e-300, 1e-12, 1, 1e12, 1e300, 1.7e307,
+  ])
   func columnsOfAnyScaleGetMeanZeroAndDeviationOne(scale: Double) {
     var generator = TestGenerator(3)
     let weights = (0..<300).map { _ in Double.random(in: 0...3, using: &generator) }

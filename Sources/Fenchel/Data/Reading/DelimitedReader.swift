@@ -272,9 +272,9 @@ struct DelimitedReader {
         let field = try scanner.next()
         guard collectors[column] != nil else { continue }
         if Self.isMissing(scanner.bytes, field.start, field.end) {
-          collectors[column]?.codes.append(-1)
+          collectors[column]?.appendMissing()
         } else {
-          collectors[column]?.append(try scanner.text(of: field))
+          try collectors[column]?.append(field, scanner)
         }
       }
     }
@@ -283,25 +283,5 @@ struct DelimitedReader {
       if let collector { result[column] = TextColumn(values: collector.values, codes: collector.codes) }
     }
     return result
-  }
-}
-
-/// The distinct texts of a column while it is read.
-private struct TextCollector {
-  var values: [String] = []
-  var codes: [Int32] = []
-  private var known: [String: Int32] = [:]
-
-  init(capacity: Int) { codes.reserveCapacity(capacity) }
-
-  mutating func append(_ text: String) {
-    if let code = known[text] {
-      codes.append(code)
-      return
-    }
-    let code = Int32(truncatingIfNeeded: values.count)
-    known[text] = code
-    values.append(text)
-    codes.append(code)
   }
 }
