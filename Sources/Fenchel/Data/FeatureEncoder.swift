@@ -111,6 +111,10 @@ struct FeatureEncoder {
   private func fill(
     _ range: Range<Int>, _ sources: [Source], _ width: Int, doubles target: UnsafeMutablePointer<Double>
   ) {
+    if let (array, first) = contiguous(sources) {
+      array.copyRows(first, width: width, range, to: target)
+      return
+    }
     var column = 0
     for source in sources {
       switch source {
@@ -129,6 +133,17 @@ struct FeatureEncoder {
         column += count
       }
     }
+  }
+
+  /// The array and first column when the sources are plain neighbours in one array, as pixels are.
+  private func contiguous(_ sources: [Source]) -> (NumericArray, Int)? {
+    guard case .numbers(let array, let first, nil)? = sources.first else { return nil }
+    let identity = array.identity
+    for (k, source) in sources.enumerated() {
+      guard case .numbers(let other, let index, nil) = source, index == first + k, other.identity == identity
+      else { return nil }
+    }
+    return (array, first)
   }
 
   /// The message for the first entry that is not finite.

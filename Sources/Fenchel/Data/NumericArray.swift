@@ -81,4 +81,17 @@ public struct NumericArray: Sendable {
       for k in 0..<range.count { target[k * stride] = values[first + k * columns] }
     }
   }
+
+  /// Writes `width` columns from column j on, rows `range`, to consecutive places.
+  func copyRows(_ j: Int, width: Int, _ range: Range<Int>, to target: UnsafeMutablePointer<Double>) {
+    for row in range {
+      let first = offset + row * columns + j
+      let place = target + (row - range.lowerBound) * width
+      switch storage {
+      case .bytes(let values): for k in 0..<width { place[k] = Double(values[first + k]) }
+      case .float(let values): for k in 0..<width { place[k] = Double(values[first + k]) }
+      case .double(let values): for k in 0..<width { place[k] = values[first + k] }
+      }
+    }
+  }
 }

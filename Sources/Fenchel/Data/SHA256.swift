@@ -82,12 +82,15 @@ public struct SHA256: Sendable {
     }
     var (a, b, c, d) = (state[0], state[1], state[2], state[3])
     var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-    for i in 0..<64 {
-      let s1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
-      let t1 = h &+ s1 &+ (g ^ (e & (f ^ g))) &+ constants[i] &+ w[i]
-      let s0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
-      let t2 = s0 &+ ((a & b) | (c & (a | b)))
-      (h, g, f, e, d, c, b, a) = (g, f, e, d &+ t1, c, b, a, t1 &+ t2)
+    for i in stride(from: 0, to: 64, by: 8) {
+      round(a, b, c, &d, e, f, g, &h, constants[i] &+ w[i])
+      round(h, a, b, &c, d, e, f, &g, constants[i + 1] &+ w[i + 1])
+      round(g, h, a, &b, c, d, e, &f, constants[i + 2] &+ w[i + 2])
+      round(f, g, h, &a, b, c, d, &e, constants[i + 3] &+ w[i + 3])
+      round(e, f, g, &h, a, b, c, &d, constants[i + 4] &+ w[i + 4])
+      round(d, e, f, &g, h, a, b, &c, constants[i + 5] &+ w[i + 5])
+      round(c, d, e, &f, g, h, a, &b, constants[i + 6] &+ w[i + 6])
+      round(b, c, d, &e, f, g, h, &a, constants[i + 7] &+ w[i + 7])
     }
     state[0] &+= a
     state[1] &+= b
@@ -99,8 +102,21 @@ public struct SHA256: Sendable {
     state[7] &+= h
   }
 
+  /// One of the 64 rounds; the caller rotates the names of the variables instead of their values.
   @inline(__always)
-  private static func rotated(_ x: UInt32, _ n: UInt32) -> UInt32 { (x >> n) | (x << (32 &- n)) }
+  private static func round(
+    _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32, _ g: UInt32,
+    _ h: inout UInt32, _ word: UInt32
+  ) {
+    let s1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+    let t1 = h &+ s1 &+ (g ^ (e & (f ^ g))) &+ word
+    let s0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
+    d = d &+ t1
+    h = t1 &+ s0 &+ ((a & b) | (c & (a | b)))
+  }
+
+  @inline(__always)
+  private static func rotated(_ x: UInt32, _ n: UInt32) -> UInt32 { (x &>> n) | (x &<< (32 &- n)) }
 
   private static let constants: [UInt32] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,

@@ -141,7 +141,7 @@ private struct SchemaInference {
     case .text(let text):
       var sums = [Double](repeating: 0, count: text.values.count)
       for (row, code) in text.codes.enumerated() where code >= 0 { sums[Int(code)] += weights?[row] ?? 1 }
-      for (code, sum) in sums.enumerated() where sum > 0 { totals[text.values[code]] = sum }
+      for (code, sum) in sums.enumerated() where sum > 0 { totals[text.values[code], default: 0] += sum }
     case .numeric:
       var sums: [Double: Double] = [:]
       for (row, value) in (column.numbers ?? []).enumerated() where !value.isNaN {

@@ -38,6 +38,42 @@ public struct Schema: Codable, Sendable, Equatable {
   public var columnCount: Int
   public var imageShape: ImageShape?
 
+  init(
+    features: [Feature], targets: [Role], weights: Role?, ignored: [Role], task: LearningTask,
+    classes: [String], hasNames: Bool, columnCount: Int, imageShape: ImageShape?
+  ) {
+    self.features = features
+    self.targets = targets
+    self.weights = weights
+    self.ignored = ignored
+    self.task = task
+    self.classes = classes
+    self.hasNames = hasNames
+    self.columnCount = columnCount
+    self.imageShape = imageShape
+  }
+
+  private enum CodingKeys: CodingKey {
+    case features, targets, weights, ignored, task, classes, hasNames, columnCount, imageShape
+  }
+
+  /// Reads a schema from a model file; refuses one with a `defect`.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    features = try container.decode([Feature].self, forKey: .features)
+    targets = try container.decode([Role].self, forKey: .targets)
+    weights = try container.decodeIfPresent(Role.self, forKey: .weights)
+    ignored = try container.decode([Role].self, forKey: .ignored)
+    task = try container.decode(LearningTask.self, forKey: .task)
+    classes = try container.decode([String].self, forKey: .classes)
+    hasNames = try container.decode(Bool.self, forKey: .hasNames)
+    columnCount = try container.decode(Int.self, forKey: .columnCount)
+    imageShape = try container.decodeIfPresent(ImageShape.self, forKey: .imageShape)
+    if let defect {
+      throw DecodingError.dataCorruptedError(forKey: .features, in: container, debugDescription: defect)
+    }
+  }
+
   /// d, the columns of the feature matrix.
   public var width: Int { features.reduce(0) { $0 + $1.width } }
 

@@ -15,6 +15,21 @@ public struct Standardisation: Codable, Sendable, Equatable {
     self.scale = scale
   }
 
+  private enum CodingKeys: CodingKey { case mean, scale }
+
+  /// Reads a map from a model file; refuses lists of different lengths, scales ≤ 0 and infinite entries.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    mean = try container.decode([Double].self, forKey: .mean)
+    scale = try container.decode([Double].self, forKey: .scale)
+    guard mean.count == scale.count, mean.allSatisfy(\.isFinite),
+      scale.allSatisfy({ $0 > 0 && $0.isFinite })
+    else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .scale, in: container, debugDescription: "the standardisation is not a valid map")
+    }
+  }
+
   /// The map that changes nothing.
   public static func identity(_ columns: Int) -> Standardisation {
     Standardisation(
@@ -23,41 +38,47 @@ public struct Standardisation: Codable, Sendable, Equatable {
 
   public var columns: Int { mean.count }
 
-  /// Columns that did not vary when the map was fitted are indistinguishable from scale 1 and kept so.
+  /// The map under which the columns of x have weighted mean 0 and deviation 1. Cost 3·n·d.
   public init<Element: Scalar>(fitting x: Matrix<Element>, weights: [Double]) {
     precondition(weights.count == x.rows, "one weight a row")
     self = Statistics(x, weights).standardisation
   }
 
-  /// z from x. Cost n·d. Entries may become infinite only if x lies 1e308 scales away from the mean.
+  /// z from x. Cost n·d. Entries become infinite only where x lies 1e308 scales away from the mean.
   public func applied<Element: Scalar>(to x: Matrix<Element>) -> Matrix<Element> {
-    mapped(x) { x, mean, scale in
-      abs(x) < 1e300 && abs(mean) < 1e300 ? (x - mean) / scale : 2 * ((x / 2 - mean / 2) / scale)
+    // Halves, because the difference of two numbers near 1e308 may be infinite.
+    let halfMean = mean.map { $0 / 2 }
+    return mapped(x) { x, z, count in
+      for j in 0..<count { z[j] = 2 * ((x[j] / 2 - halfMean[j]) / scale[j]) }
     }
   }
 
   /// x from z, as for predictions of a standardised target.
   public func inverted<Element: Scalar>(_ z: Matrix<Element>) -> Matrix<Element> {
-    mapped(z) { z, mean, scale in z * scale + mean }
+    mapped(z) { z, x, count in
+      for j in 0..<count { x[j] = z[j] * scale[j] + mean[j] }
+    }
   }
 
+  /// Applies a map of rows: (row, result, columns).
   private func mapped<Element: Scalar>(
-    _ x: Matrix<Element>, _ map: (Double, Double, Double) -> Double
+    _ x: Matrix<Element>,
+    _ map: (UnsafePointer<Double>, UnsafeMutablePointer<Double>, Int) -> Void
   ) -> Matrix<Element> {
     precondition(x.columns == columns, "\(x.columns) columns for a map of \(columns)")
-    var result = x
-    result.withMutablePointer { pointer in
-      let raw = UnsafeMutableRawPointer(pointer)
-      Parallel.forEach(tiles: Parallel.tiles(of: 64, covering: x.rows)) { tile in
-        for row in Parallel.range(ofTile: tile, size: 64, count: x.rows) {
-          for j in 0..<columns {
-            let index = row * columns + j
+    let rows = RowReader(x)
+    var result = Matrix<Element>(x.rows, columns)
+    result.withMutablePointer { target in
+      let raw = UnsafeMutableRawPointer(target)
+      Parallel.forEach(tiles: Parallel.tiles(of: 256, covering: x.rows)) { tile in
+        withTemporary(Double.self, columns) { buffer in
+          rows.forEach(Parallel.range(ofTile: tile, size: 256, count: x.rows)) { row, values in
             if Element.self == Double.self {
-              let values = raw.assumingMemoryBound(to: Double.self)
-              values[index] = map(values[index], mean[j], scale[j])
+              map(values, raw.assumingMemoryBound(to: Double.self) + row * columns, columns)
             } else {
-              let values = raw.assumingMemoryBound(to: Float.self)
-              values[index] = Float(map(Double(values[index]), mean[j], scale[j]))
+              map(values, buffer, columns)
+              let place = raw.assumingMemoryBound(to: Float.self) + row * columns
+              for j in 0..<columns { place[j] = Float(buffer[j]) }
             }
           }
         }
@@ -67,7 +88,7 @@ public struct Standardisation: Codable, Sendable, Equatable {
   }
 }
 
-/// Weighted mean and deviation of each column, in three passes over the rows in their order.
+/// Weighted mean and deviation of each column: three passes over tiles of rows, whose sums are added in order.
 private struct Statistics {
   private let columns: Int
   private var factor: [Double]
@@ -88,24 +109,55 @@ private struct Statistics {
     let total = shares.reduce(0, +)
     guard total > 0 else { return }
     let rows = RowReader(x)
-    rows.forEach(shares) { row, _ in
-      for j in row.indices {
-        lowest[j] = min(lowest[j], row[j])
-        highest[j] = max(highest[j], row[j])
-      }
-    }
+    findRange(rows, shares)
     for j in 0..<columns { factor[j] = Self.factor(max(abs(lowest[j]), abs(highest[j]))) }
-    rows.forEach(shares) { row, share in
-      for j in row.indices { mean[j] += share * (row[j] * factor[j]) }
-    }
-    for j in 0..<columns { mean[j] /= total }
-    rows.forEach(shares) { row, share in
-      for j in row.indices {
+    let factor = factor
+    mean = sums(rows, shares) { row, share, sum, count in
+      for j in 0..<count { sum[j] += share * (row[j] * factor[j]) }
+    }.map { $0 / total }
+    let mean = mean
+    deviation = sums(rows, shares) { row, share, sum, count in
+      for j in 0..<count {
         let difference = row[j] * factor[j] - mean[j]
-        deviation[j] += share * (difference * difference)
+        sum[j] += share * (difference * difference)
+      }
+    }.map { ($0 / total).squareRoot() }
+  }
+
+  private mutating func findRange<Element>(_ rows: RowReader<Element>, _ shares: [Double]) {
+    let count = columns
+    lowest.withMutablePointer { lowest in
+      highest.withMutablePointer { highest in
+        rows.forEach(0..<shares.count) { row, values in
+          guard shares[row] > 0 else { return }
+          for j in 0..<count {
+            lowest[j] = values[j] < lowest[j] ? values[j] : lowest[j]
+            highest[j] = values[j] > highest[j] ? values[j] : highest[j]
+          }
+        }
       }
     }
-    for j in 0..<columns { deviation[j] = (deviation[j] / total).squareRoot() }
+  }
+
+  /// Σ over the rows of positive weight of what `add` adds to a row of sums.
+  private func sums<Element>(
+    _ rows: RowReader<Element>, _ shares: [Double],
+    _ add: (UnsafePointer<Double>, Double, UnsafeMutablePointer<Double>, Int) -> Void
+  ) -> [Double] {
+    let size = 1024
+    let tiles = Parallel.tiles(of: size, covering: shares.count)
+    var partial = [Double](repeating: 0, count: tiles * columns)
+    partial.withMutablePointer { partial in
+      Parallel.forEach(tiles: tiles) { tile in
+        let range = Parallel.range(ofTile: tile, size: size, count: shares.count)
+        rows.forEach(range) { row, values in
+          if shares[row] > 0 { add(values, shares[row], partial + tile * columns, columns) }
+        }
+      }
+    }
+    var result = [Double](repeating: 0, count: columns)
+    for tile in 0..<tiles { for j in 0..<columns { result[j] += partial[tile * columns + j] } }
+    return result
   }
 
   /// A power of two that brings `magnitude` near 1 if it is extreme, else 1.
@@ -136,21 +188,22 @@ private struct RowReader<Element: Scalar> {
 
   init(_ matrix: Matrix<Element>) { self.matrix = matrix }
 
-  /// Calls `body` with each row of positive weight.
-  func forEach(_ weights: [Double], _ body: (UnsafeBufferPointer<Double>, Double) -> Void) {
+  /// Calls `body` with the index and the entries of each row of `range`.
+  func forEach(_ range: Range<Int>, _ body: (Int, UnsafePointer<Double>) -> Void) {
     let width = matrix.columns
     matrix.withPointer { pointer in
+      let raw = UnsafeRawPointer(pointer)
+      if Element.self == Double.self {
+        let doubles = raw.assumingMemoryBound(to: Double.self)
+        for row in range { body(row, doubles + row * width) }
+        return
+      }
+      let singles = raw.assumingMemoryBound(to: Float.self)
       withTemporary(Double.self, width) { temporary in
-        temporary.initialize(repeating: 0, count: max(width, 1))
-        for (row, weight) in weights.enumerated() where weight > 0 {
-          let start = UnsafeRawPointer(pointer + row * width)
-          if Element.self == Double.self {
-            body(.init(start: start.assumingMemoryBound(to: Double.self), count: width), weight)
-          } else {
-            let single = start.assumingMemoryBound(to: Float.self)
-            for j in 0..<width { temporary[j] = Double(single[j]) }
-            body(.init(start: temporary, count: width), weight)
-          }
+        for row in range {
+          let place = singles + row * width
+          for j in 0..<width { temporary[j] = Double(place[j]) }
+          body(row, temporary)
         }
       }
     }

@@ -15,6 +15,21 @@ public enum DataCatalogue {
     /// Files to download; empty for those inside the program.
     public let files: [RemoteFile]
 
+    public init(
+      name: String, title: String, rows: Int, testRows: Int?, features: Int, classes: Int?, licence: String,
+      origin: String, files: [RemoteFile]
+    ) {
+      self.name = name
+      self.title = title
+      self.rows = rows
+      self.testRows = testRows
+      self.features = features
+      self.classes = classes
+      self.licence = licence
+      self.origin = origin
+      self.files = files
+    }
+
     public var task: LearningTask { classes == nil ? .regression : .classification }
     public var isBuiltIn: Bool { files.isEmpty }
   }

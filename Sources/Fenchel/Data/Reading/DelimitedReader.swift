@@ -14,6 +14,7 @@ struct DelimitedReader {
 
   private var names: [String] = []
   private var values: [Double] = []
+  private var capacity = 0
   private var rows = 0
   private var lines: [Int] = []
   private var firstLine = 0
@@ -118,41 +119,96 @@ struct DelimitedReader {
     firstNonNumber = Array(repeating: nil, count: names.count)
   }
 
+  /// Room for all fields: as many as line ends allow, and at most one for each byte.
   private mutating func reserve(_ base: UnsafePointer<UInt8>, _ range: Range<Int>) throws {
     var ends = 1
-    for index in range where base[index] == 0x0A { ends += 1 }
-    let fields = min(ends.multipliedReportingOverflow(by: names.count).partialValue, range.count + 1)
-    let needed = fields * 8
-    guard needed <= options.memoryLimit else {
+    for index in range { ends += (base[index] == 0x0A ? 1 : 0) + (base[index] == 0x0D ? 1 : 0) }
+    let product = ends.multipliedReportingOverflow(by: names.count)
+    let fields = product.overflow ? range.count + 1 : min(product.partialValue, range.count + 1)
+    guard fields <= options.memoryLimit / 8 else {
       throw DataError.tooLarge(
-        source: source, what: "reading \(fields) fields", bytes: needed, limit: options.memoryLimit)
+        source: source, what: "reading \(fields) fields", bytes: fields * 8, limit: options.memoryLimit)
     }
-    values.reserveCapacity(max(fields, 0))
+    capacity = fields + names.count
   }
 
   private mutating func readRows(_ scanner: inout DelimitedScanner) throws {
     scanner.skipEmptyLines()
     firstLine = scanner.line
-    while !scanner.isAtEnd {
-      if linesAreRegular, scanner.line != firstLine + rows {
-        linesAreRegular = false
-        lines = (0..<rows).map { firstLine + $0 }
+    let width = names.count
+    values = try [Double](unsafeUninitializedCapacity: capacity) { buffer, count in
+      while !scanner.isAtEnd {
+        if linesAreRegular, scanner.line != firstLine + rows {
+          linesAreRegular = false
+          lines = (0..<rows).map { firstLine + $0 }
+        }
+        if !linesAreRegular { lines.append(scanner.line) }
+        guard count + width <= buffer.count, let base = buffer.baseAddress else {
+          throw DataError.malformed(
+            Location(source, line: scanner.line), "the row ends before its \(counted(width, "field"))")
+        }
+        if !readPlainRow(&scanner, into: base + count) { try readRow(&scanner, into: base + count) }
+        count += width
+        rows += 1
+        scanner.skipEmptyLines()
       }
-      if !linesAreRegular { lines.append(scanner.line) }
-      try readRow(&scanner)
-      rows += 1
-      scanner.skipEmptyLines()
     }
   }
 
-  private mutating func readRow(_ scanner: inout DelimitedScanner) throws {
+  /// Reads a row of unquoted numbers, empty fields and (in columns known to be text) anything without quotes.
+  /// Returns false, the scanner where it was, for every other row.
+  private func readPlainRow(
+    _ scanner: inout DelimitedScanner, into row: UnsafeMutablePointer<Double>
+  ) -> Bool {
+    let (bytes, end, delimiter) = (scanner.bytes, scanner.count, scanner.delimiter)
+    var position = scanner.position
+    let last = names.count - 1
+    return isText.withUnsafeBufferPointer { isText in
+      for column in 0...last {
+        while position < end, bytes[position] == 0x20 { position += 1 }
+        var value = Double.nan
+        if isText[column] {
+          if position < end, bytes[position] == 0x22 { return false }
+          while position < end, bytes[position] != delimiter,
+            bytes[position] > 0x0D || bytes[position] == 0x09
+          {
+            position += 1
+          }
+        } else if position < end, bytes[position] > 0x2A, bytes[position] != delimiter {
+          if DecimalNumber.parsePrefix(bytes, &position, end, into: &value) != .number { return false }
+        }
+        row[column] = value
+        while position < end, bytes[position] == 0x20 { position += 1 }
+        if column < last {
+          guard position < end, bytes[position] == delimiter else { return false }
+          position += 1
+        }
+      }
+      guard position == end || bytes[position] == 0x0A || bytes[position] == 0x0D else { return false }
+      scanner.position = position
+      if position < end { scanner.passLineEnd() }
+      return true
+    }
+  }
+
+  /// Reads any row, field by field.
+  private mutating func readRow(
+    _ scanner: inout DelimitedScanner, into row: UnsafeMutablePointer<Double>
+  ) throws {
     let width = names.count
     let line = scanner.line
     var column = 0
     while true {
       let field = try scanner.next()
       if column < width {
-        if isText[column] { values.append(.nan) } else { append(field, column, scanner) }
+        var value = Double.nan
+        if !isText[column] {
+          let outcome = DecimalNumber.parse(scanner.bytes, field.start, field.end, into: &value)
+          if outcome != .number, !Self.isMissing(scanner.bytes, field.start, field.end) {
+            becomeText(column, field, scanner, outcome)
+          }
+        }
+        row[column] = value
       }
       column += 1
       if field.terminator != .delimiter { break }
@@ -161,16 +217,6 @@ struct DelimitedReader {
       throw DataError.malformed(
         Location(source, line: line),
         "\(counted(column, "field")), but the \(options.hasHeader ? "header" : "first row") has \(width)")
-    }
-  }
-
-  @inline(__always)
-  private mutating func append(_ field: DelimitedScanner.Field, _ column: Int, _ scanner: DelimitedScanner) {
-    var value = Double.nan
-    let outcome = DecimalNumber.parse(scanner.bytes, field.start, field.end, into: &value)
-    values.append(value)
-    if outcome != .number, !Self.isMissing(scanner.bytes, field.start, field.end) {
-      becomeText(column, field, scanner, outcome)
     }
   }
 
@@ -226,9 +272,9 @@ struct DelimitedReader {
         let field = try scanner.next()
         guard collectors[column] != nil else { continue }
         if Self.isMissing(scanner.bytes, field.start, field.end) {
-          collectors[column]?.codes.append(-1)
+          collectors[column]?.appendMissing()
         } else {
-          collectors[column]?.append(try scanner.text(of: field))
+          try collectors[column]?.append(field, scanner)
         }
       }
     }
@@ -237,25 +283,5 @@ struct DelimitedReader {
       if let collector { result[column] = TextColumn(values: collector.values, codes: collector.codes) }
     }
     return result
-  }
-}
-
-/// The distinct texts of a column while it is read.
-private struct TextCollector {
-  var values: [String] = []
-  var codes: [Int32] = []
-  private var known: [String: Int32] = [:]
-
-  init(capacity: Int) { codes.reserveCapacity(capacity) }
-
-  mutating func append(_ text: String) {
-    if let code = known[text] {
-      codes.append(code)
-      return
-    }
-    let code = Int32(truncatingIfNeeded: values.count)
-    known[text] = code
-    values.append(text)
-    codes.append(code)
   }
 }

@@ -107,7 +107,7 @@ struct DelimitedScanner {
     return .line
   }
 
-  private mutating func passLineEnd() {
+  mutating func passLineEnd() {
     if bytes[position] == 0x0D, position + 1 < count, bytes[position + 1] == 0x0A { position += 1 }
     position += 1
     line += 1
