@@ -95,6 +95,7 @@ enum BuiltInData: String, CaseIterable {
   private func plain(_ options: ReadOptions) -> ReadOptions {
     var plain = options
     plain.hasHeader = true
+    plain.textColumns = []
     return plain
   }
 }
