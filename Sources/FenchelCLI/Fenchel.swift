@@ -102,10 +102,20 @@ private struct ParsingFailure: Error {
 
 /// The argument parser's messages, on one line.
 enum UsageMessage {
+  /// Where few values are possible the parser names them in the sentence, in quotes after the wrong one and the
+  /// option: adds the one that was probably meant.
+  private static func withHint(_ message: String) -> String {
+    guard message.contains("Please provide one of") else { return message }
+    let quoted = message.components(separatedBy: "'").enumerated().filter { $0.offset % 2 == 1 }.map(
+      \.element)
+    guard quoted.count > 2 else { return message }
+    return message + Suggestion.phrase(for: quoted[0], among: Array(quoted.dropFirst(2)))
+  }
+
   /// A list of possible values becomes `one of a, b, c`, with the one that was probably meant.
   static func oneLine(_ message: String) -> String {
     let parts = message.components(separatedBy: "\n  - ")
-    guard parts.count > 1 else { return message.split(separator: "\n").joined(separator: " ") }
+    guard parts.count > 1 else { return withHint(message.split(separator: "\n").joined(separator: " ")) }
     let values = parts.dropFirst().map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
     let start = parts[0].replacingOccurrences(of: " Please provide one of the following:", with: "")
     let quoted = start.components(separatedBy: "'")

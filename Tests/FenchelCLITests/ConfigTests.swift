@@ -13,7 +13,7 @@ import Testing
     ("threads: 1.5", "whole number"), ("- a", "option: value"), ("hello", "option: value"),
     ("include: ../x", "no option"), ("a: *x", "aliases"), ("a: !!str x", "tags"), ("<<: *x", "aliases"),
     ("a: \"x", "closed"), ("a: [1,\n 2]", "closed"), ("a: |\n  x", "blocks"), ("a: 1\n---\nb: 2", "YAML"),
-    ("\tseed: 1", "YAML"), ("? [a, b]\n: 1", "nested"), ("seed: 99999999999999999999", "--seed"),
+    ("\tseed: 1", "YAML"), ("? [a, b]\n: 1", "name of an option"), ("seed: 99999999999999999999", "--seed"),
     ("data: \"\0\"", "UTF-8"),
   ])
   func oddFilesAreRefused(text: String, message: String) throws {

@@ -157,7 +157,8 @@ struct PanelAscent {
         signs.withPointer { signs in
           outputs.withPointer { outputs in
             RectifiedProducts.backward(
-              x: x, n: problem.x.rows, d: d, slopes: slopes, outputs: outputs, panels: panels, c: 1, signs: signs,
+              x: x, n: problem.x.rows, d: d, slopes: slopes, outputs: outputs, panels: panels, c: 1,
+              signs: signs,
               images: images)
           }
         }
@@ -172,7 +173,9 @@ struct PanelAscent {
     for panel in 0..<panels {
       for l in 0..<width {
         var sum = 0.0
-        for j in 0..<d { sum += trial[(panel * d + j) * width + l] * trialImages[(panel * d + j) * width + l] }
+        for j in 0..<d {
+          sum += trial[(panel * d + j) * width + l] * trialImages[(panel * d + j) * width + l]
+        }
         trialValues[panel * width + l] = sum
       }
     }

@@ -85,7 +85,11 @@ public struct PatternRefinement {
       try takeIn(candidates, &state)
     }
     state.solution.seconds = start.duration(to: clock.now).seconds
-    return try outcome(state)
+    var result = try outcome(state)
+    if result.solution.status == .solved, result.solution.certificate.relativeGap > limits.tolerance {
+      result.solution.status = .stoppedAtLimit(.work)
+    }
+    return result
   }
 
   /// Relative violation below which a search counts as having found nothing.
@@ -120,6 +124,8 @@ public struct PatternRefinement {
     var isLocal = false
     var status: Status { solution.status }
 
+    /// The last program that was solved to its tolerance, for a run that is stopped in the middle of the next.
+    var certified: (program: TwoLayerProgram, solution: Solution<TwoLayerPoint>)?
     /// The best network so far, by its objective.
     var best: (neurons: NeuronSet, objective: Double)
 
@@ -209,6 +215,7 @@ public struct PatternRefinement {
       Double(outcome.solution.iterations)
       * InteriorPointMethod.stepWork(state.program, groups: outcome.groups)
     state.keep(outcome.solution)
+    if state.status == .solved { state.certified = (state.program, state.solution) }
     try compress(&state)
   }
 
@@ -313,6 +320,13 @@ public struct PatternRefinement {
   /// the program.
   private func outcome(_ state: State) throws -> Outcome {
     var (program, solution) = (state.program, state.solution)
+    if state.status != .solved, let certified = state.certified,
+      certified.solution.certificate.relativeGap < solution.certificate.relativeGap
+    {
+      let (status, iterations, seconds) = (solution.status, solution.iterations, solution.seconds)
+      (program, solution) = certified
+      (solution.status, solution.iterations, solution.seconds) = (status, iterations, seconds)
+    }
     if state.best.objective < solution.certificate.primal {
       let patterns = try program.patterns.adding(gates(of: state.best.neurons), for: x)
       program = try self.program(patterns)

@@ -63,7 +63,8 @@ package struct Pricing: Sendable {
   }
 
   private func allStarts(_ given: Matrix<Double>) -> [[Double]] {
-    let random: Matrix<Double> = Philox(seed: seed, stream: 0x7072_6963_65).normalMatrix(randomStarts, x.columns)
+    let random: Matrix<Double> = Philox(seed: seed, stream: 0x7072_6963_65).normalMatrix(
+      randomStarts, x.columns)
     var starts = (0..<given.rows).map(given.row) + (0..<random.rows).map(random.row)
     let choice = Philox(seed: seed, stream: 0x6461_7461)
     for i in 0..<(x.rows > 0 ? randomStarts / 4 : 0) {

@@ -76,7 +76,8 @@ package struct WeightGradient {
           Parallel.forEach(tiles: tiles) { tile in
             let rows = Parallel.range(ofTile: tile, size: size, count: n)
             RectifiedProducts.backward(
-              x: x + rows.lowerBound * d, n: rows.count, d: d, slopes: r + rows.lowerBound * c, outputs: outputs,
+              x: x + rows.lowerBound * d, n: rows.count, d: d, slopes: r + rows.lowerBound * c,
+              outputs: outputs,
               panels: layout.panels, c: c, signs: signs + rows.lowerBound * layout.width,
               images: images + tile * layout.width * d)
           }
