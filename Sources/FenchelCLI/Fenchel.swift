@@ -109,7 +109,8 @@ enum UsageMessage {
     let quoted = message.components(separatedBy: "'").enumerated().filter { $0.offset % 2 == 1 }.map(
       \.element)
     guard quoted.count > 2 else { return message }
-    return message + Suggestion.phrase(for: quoted[0], among: Array(quoted.dropFirst(2)))
+    let sentence = message.hasSuffix(".") ? String(message.dropLast()) : message
+    return sentence + Suggestion.phrase(for: quoted[0], among: Array(quoted.dropFirst(2)))
   }
 
   /// A list of possible values becomes `one of a, b, c`, with the one that was probably meant.
