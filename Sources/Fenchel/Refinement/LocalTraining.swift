@@ -8,8 +8,8 @@ import LinearAlgebra
 /// The start of pattern refinement, and the rival that refinement must never fall behind. Deterministic: the
 /// weights begin at seeded random numbers. Cost of one evaluation: 4 n d m.
 public struct LocalTraining {
-  private let x: Matrix<Double>
-  private let loss: any Loss<Double>
+  let x: Matrix<Double>
+  let loss: any Loss<Double>
   private let λ: Double
   public var cancellation: Cancellation?
 

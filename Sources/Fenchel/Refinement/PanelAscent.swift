@@ -2,13 +2,13 @@ import LinearAlgebra
 
 /// Ascent on f(w) = Σ_k θ_k (x_kᵀw)₊ over unit vectors for the starts of a few panels, 16 side by side, on one
 /// thread. Every accepted move raises the value of its lane; a lane that cannot rise stays where it is.
-struct PanelAscent {
+package struct PanelAscent {
   private let problem: Problem
   private let panels: Int
   private let outputs: [Int32]
   /// Unit vectors w and images h = Xᵀ D(w) θ, in panels; f(w) = wᵀh.
-  private(set) var points: [Double]
-  private(set) var values: [Double]
+  package private(set) var points: [Double]
+  package private(set) var values: [Double]
   private var images: [Double]
   private var trial: [Double]
   private var trialImages: [Double]
@@ -17,14 +17,14 @@ struct PanelAscent {
   private var unused: [Double]
 
   /// What all starts share: X, θ, and the rows with θ_k < 0 times |θ_k|.
-  struct Problem: Sendable {
+  package struct Problem: Sendable {
     let x: Matrix<Double>
     let θ: [Double]
     let convexPart: [Double]
     let concave: Matrix<Double>
     let concaveSquares: [Double]
 
-    init(x: Matrix<Double>, θ: [Double]) {
+    package init(x: Matrix<Double>, θ: [Double]) {
       (self.x, self.θ) = (x, θ)
       convexPart = θ.map { max($0, 0) }
       let negative = θ.indices.filter { θ[$0] < 0 }
@@ -43,7 +43,7 @@ struct PanelAscent {
   private static let lanes = RectifiedProducts.lanes
 
   /// Begins at the given rows, scaled to unit length; zero rows have value 0 and stay.
-  init(_ problem: Problem, starts: [[Double]]) {
+  package init(_ problem: Problem, starts: [[Double]]) {
     self.problem = problem
     let d = problem.x.columns
     panels = RectifiedProducts.panels(for: starts.count)
@@ -65,13 +65,13 @@ struct PanelAscent {
   }
 
   /// The unit vector of start i.
-  func point(_ i: Int) -> [Double] {
+  package func point(_ i: Int) -> [Double] {
     (0..<d).map { points[(i / Self.lanes * d + $0) * Self.lanes + i % Self.lanes] }
   }
 
   /// w ← w + t (h/‖h‖ − w), scaled to length 1, with t halved where the value would fall and doubled where it rises.
   /// Where θ ≥ 0 the full step never fails. Ends when no lane rises any more. Cost of a sweep: 4nd for each lane.
-  mutating func followFixedPoint(sweeps: Int) {
+  package mutating func followFixedPoint(sweeps: Int) {
     var steps = [Double](repeating: 1, count: values.count)
     for _ in 0..<sweeps {
       trial = images
@@ -91,7 +91,7 @@ struct PanelAscent {
 
   /// Linearises the convex part of f at w and maximises the concave rest exactly: w = p/‖p‖ with
   /// p = c − Σ α_k |θ_k| x_k of least length over 0 ≤ α ≤ 1. Where concave kinks meet, this moves along them.
-  mutating func climbConvexParts(rounds: Int, sweeps: Int) {
+  package mutating func climbConvexParts(rounds: Int, sweeps: Int) {
     let (rows, width) = (problem.concave.rows, Self.lanes)
     var α = [Double](repeating: 0.5, count: panels * rows * width)
     for round in 0..<rounds {
