@@ -16,7 +16,8 @@ func plainPredictions(_ x: Matrix<Double>, _ neurons: NeuronSet, outputs c: Int)
   var f = Matrix<Double>(x.rows, c)
   for k in 0..<x.rows {
     for m in 0..<neurons.count {
-      let z = (0..<x.columns).reduce(0) { $0 + x[k, $1] * neurons.vectors[m, $1] }
+      var z = 0.0
+      for j in 0..<x.columns { z += x[k, j] * neurons.vectors[m, j] }
       f[k, neurons.outputs[m]] += neurons.signs[m] * max(z, 0)
     }
   }
@@ -61,13 +62,15 @@ struct LocalTrainingTests {
     _ what: String
   ) {
     let direction = weights.map { $0 == 0 ? 0 : 0.1 * random.normal() }
-    let slope = zip(gradient, direction).reduce(0) { $0 + $1.0 * $1.1 }
+    let slope: Double = zip(gradient, direction).map { $0 * $1 }.reduce(0, +)
     let h = 1e-6
     var unused = gradient
     let above = network.value(at: zip(weights, direction).map { $0 + h * $1 }, into: &unused)
     let below = network.value(at: zip(weights, direction).map { $0 - h * $1 }, into: &unused)
     let scale = max(1, abs(slope), abs(above))
-    #expect(abs((above - below) / (2 * h) - slope) <= 2e-3 * scale, "\(what): \((above - below) / (2 * h)) \(slope)")
+    #expect(
+      abs((above - below) / (2 * h) - slope) <= 2e-3 * scale, "\(what): \((above - below) / (2 * h)) \(slope)"
+    )
     #expect(zip(weights, gradient).allSatisfy { $0.0 != 0 || $0.1 == 0 }, "\(what): an unused lane moves")
   }
 
@@ -135,6 +138,8 @@ struct LocalTrainingTests {
     let outcome = training.run(from: .none(features: 2), evaluations: 10)
     #expect(outcome.neurons.count == 0 && outcome.objective == 2.5)
     let none = try SquaredLoss(targets: Matrix<Double>(0, 1))
-    #expect(LocalTraining(x: Matrix(0, 2), loss: none, λ: 1).train(perOutput: 3, evaluations: 9, seed: 0).objective >= 0)
+    #expect(
+      LocalTraining(x: Matrix(0, 2), loss: none, λ: 1).train(perOutput: 3, evaluations: 9, seed: 0).objective
+        >= 0)
   }
 }

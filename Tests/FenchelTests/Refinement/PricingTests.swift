@@ -7,9 +7,13 @@ import Testing
 struct PricingTests {
   /// Σ θ_k (x_kᵀw)₊.
   private func value(_ x: Matrix<Double>, _ θ: [Double], _ w: [Double]) -> Double {
-    (0..<x.rows).reduce(0) { sum, k in
-      sum + θ[k] * max(0, (0..<x.columns).reduce(0) { $0 + x[k, $1] * w[$1] })
+    var sum = 0.0
+    for k in 0..<x.rows {
+      var z = 0.0
+      for j in 0..<x.columns { z += x[k, j] * w[j] }
+      sum += θ[k] * max(0, z)
     }
+    return sum
   }
 
   private func length(_ w: [Double]) -> Double { w.reduce(0) { $0 + $1 * $1 }.squareRoot() }
