@@ -142,9 +142,9 @@ public struct PatternRefinement {
   private func begin() throws -> State {
     var training = LocalTraining(x: x, loss: loss, λ: λ)
     training.cancellation = limits.cancellation
-    let first = training.randomNeurons(perOutput: neuronsPerOutput, seed: options.seed)
-    let local = training.run(
-      from: first, evaluations: evaluations, seconds: limits.seconds.map { $0 / 3 })
+    let local = training.train(
+      perOutput: neuronsPerOutput, evaluations: evaluations, seconds: limits.seconds.map { $0 / 3 },
+      seed: options.seed)
     progress?(
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     let neurons = compact(local.neurons)
