@@ -40,29 +40,6 @@ extension GatedOperator {
     }
   }
 
-  /// XᵀX: with it and `overlaps`, Xᵀ D_i D_l X ≈ T_il XᵀX, as if masks were independent of the data.
-  public var sharedGram: Matrix<Element> { gramMatrix(data, .yes) }
-
-  /// T_il = Σ_k 𝔻_ki 𝔻_kl / n, by counting bits.
-  public func overlaps(of groups: [Int]) -> Matrix<Element> {
-    let (s, stride) = (groups.count, gates.wordsPerRow)
-    let rows = groups.map { pattern(of: $0) * stride }
-    var t = Matrix<Element>(s, s)
-    t.withMutablePointer { t in
-      gates.words.withPointer { bits in
-        Parallel.forEach(tiles: s, work: s * s * stride) { q in
-          for l in 0...q {
-            var common = 0
-            for k in 0..<stride { common += (bits[rows[q] + k] & bits[rows[l] + k]).nonzeroBitCount }
-            t[q * s + l] = Element(common) / Element(max(samples, 1))
-            t[l * s + q] = t[q * s + l]
-          }
-        }
-      }
-    }
-    return t
-  }
-
   /// Calls `body` with the masks √α_q 𝔻_{·,i} and the images D_i X v_q, one row a group: both |S| × n.
   private func withGramFactors(
     _ groups: [Int], _ α: [Element], _ v: Matrix<Element>,

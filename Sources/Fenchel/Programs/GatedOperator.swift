@@ -41,6 +41,11 @@ public struct GatedOperator<Element: Scalar>: GroupOperator {
   public func output(of group: Int) -> Int { group % outputs }
   public func pattern(of group: Int) -> Int { group / outputs }
 
+  public func restricted(toOutput j: Int) -> GatedOperator {
+    precondition(j < outputs, "output \(j) of \(outputs)")
+    return GatedOperator(data: data, gates: gates, outputs: 1)
+  }
+
   /// F = A(W) for all groups, W: P·c × d.
   public func forward(_ w: Matrix<Element>) -> Matrix<Element> {
     var f = Matrix<Element>(samples, outputs)

@@ -17,6 +17,8 @@ public protocol GroupOperator<Element>: Sendable {
   var groups: Int { get }
   /// The column of F that group r acts on.
   func output(of group: Int) -> Int
+  /// The map onto output j alone, n × 1; its groups are those of output j, in order.
+  func restricted(toOutput j: Int) -> Self
   /// F ← Σ_q A_{groups[q]} w_q, for W: groups.count × width and F: n × c. Must have the same bits for any number
   /// of threads.
   func apply(_ w: Matrix<Element>, of groups: [Int], into f: inout Matrix<Element>)
@@ -25,10 +27,6 @@ public protocol GroupOperator<Element>: Sendable {
   /// The lower triangle of Q ← Σ_q A_r (α_q I + v_q v_qᵀ) A_rᵀ, r = groups[q], restricted to the one output that
   /// all the groups share; α: groups.count numbers ≥ 0, V: groups.count × width, Q: n × n.
   func gram(of groups: [Int], scales α: [Element], vectors v: Matrix<Element>, into q: inout Matrix<Element>)
-  /// C: width × width and T: groups.count × groups.count with A_rᵀA_s ≈ T_rs C for groups r, s of one output, both
-  /// symmetric positive semidefinite: what preconditioners are made of.
-  var sharedGram: Matrix<Element> { get }
-  func overlaps(of groups: [Int]) -> Matrix<Element>
 }
 
 extension GroupOperator {
