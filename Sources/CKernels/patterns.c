@@ -10,6 +10,7 @@
 #endif
 
 #define WORD 64
+#define HALF 32
 
 typedef float float16 __attribute__((ext_vector_type(16)));
 typedef double double16 __attribute__((ext_vector_type(16)));
@@ -65,6 +66,25 @@ typedef _Bool bool16 __attribute__((ext_vector_type(16)));
     uint64_t word = 0;                                                                                 \
     for (long j = 0; i + j < count; j++) word |= (uint64_t)(z[i + j] > 0) << j;                        \
     bits[i / WORD] = word;                                                                             \
+  }                                                                                                    \
+  CLONES void fenchel_masked_add_##suffix(T *sum, const T *z, const uint64_t *bits, long count) {        \
+    long i = 0;                                                                                        \
+    for (; i + HALF <= count; i += HALF) {                                                             \
+      uint32_t half = (uint32_t)(bits[i / WORD] >> (i % WORD));                                        \
+      for (int j = 0; j < HALF; j++) sum[i + j] += half & (1u << j) ? z[i + j] : (T)0;                 \
+    }                                                                                                  \
+    for (; i < count; i++) sum[i] += (bits[i / WORD] >> (i % WORD)) & 1 ? z[i] : (T)0;                 \
+  }                                                                                                    \
+  CLONES void fenchel_masked_copy_##suffix(T *target, const T *z, const uint64_t *bits, long count) {    \
+    long i = 0;                                                                                        \
+    for (; i + HALF <= count; i += HALF) {                                                             \
+      uint32_t half = (uint32_t)(bits[i / WORD] >> (i % WORD));                                        \
+      for (int j = 0; j < HALF; j++) target[i + j] = half & (1u << j) ? z[i + j] : (T)0;               \
+    }                                                                                                  \
+    for (; i < count; i++) target[i] = (bits[i / WORD] >> (i % WORD)) & 1 ? z[i] : (T)0;               \
+  }                                                                                                    \
+  CLONES void fenchel_multiply_##suffix(const T *x, T *y, long count) {                                  \
+    for (long i = 0; i < count; i++) y[i] *= x[i];                                                     \
   }                                                                                                    \
   CLONES int fenchel_any_within_##suffix(const T *z, const T *bound, T scale, long count) {            \
     int found = 0;                                                                                     \

@@ -49,6 +49,10 @@ extension Double: Scalar {
     cblas_dscal(blasint(n), alpha, x, 1)
   }
 
+  public static func multiply(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>) {
+    fenchel_multiply_d(x, y, n)
+  }
+
   public static func potri(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int {
     lapack { info in
       var (order, leading) = (Int32(n), Int32(max(lda, 1)))
@@ -106,6 +110,18 @@ extension Double: Scalar {
     _ z: UnsafeMutablePointer<Double>, _ bits: UnsafePointer<UInt64>, _ count: Int, _ value: Double
   ) {
     fenchel_masked_fill_d(z, bits, count, value)
+  }
+
+  public static func maskedAdd(
+    _ sum: UnsafeMutablePointer<Double>, _ z: UnsafePointer<Double>, _ bits: UnsafePointer<UInt64>, _ count: Int
+  ) {
+    fenchel_masked_add_d(sum, z, bits, count)
+  }
+
+  public static func maskedCopy(
+    _ target: UnsafeMutablePointer<Double>, _ z: UnsafePointer<Double>, _ bits: UnsafePointer<UInt64>, _ count: Int
+  ) {
+    fenchel_masked_copy_d(target, z, bits, count)
   }
 
   public static func signBits(

@@ -49,6 +49,10 @@ extension Float: Scalar {
     cblas_sscal(blasint(n), alpha, x, 1)
   }
 
+  public static func multiply(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+    fenchel_multiply_s(x, y, n)
+  }
+
   public static func potri(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int {
     lapack { info in
       var (order, leading) = (Int32(n), Int32(max(lda, 1)))
@@ -106,6 +110,18 @@ extension Float: Scalar {
     _ z: UnsafeMutablePointer<Float>, _ bits: UnsafePointer<UInt64>, _ count: Int, _ value: Float
   ) {
     fenchel_masked_fill_s(z, bits, count, value)
+  }
+
+  public static func maskedAdd(
+    _ sum: UnsafeMutablePointer<Float>, _ z: UnsafePointer<Float>, _ bits: UnsafePointer<UInt64>, _ count: Int
+  ) {
+    fenchel_masked_add_s(sum, z, bits, count)
+  }
+
+  public static func maskedCopy(
+    _ target: UnsafeMutablePointer<Float>, _ z: UnsafePointer<Float>, _ bits: UnsafePointer<UInt64>, _ count: Int
+  ) {
+    fenchel_masked_copy_s(target, z, bits, count)
   }
 
   public static func signBits(

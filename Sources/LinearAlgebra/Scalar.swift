@@ -31,6 +31,9 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
   /// x ← α x over n entries.
   static func scale(_ n: Int, _ alpha: Self, _ x: UnsafeMutablePointer<Self>)
 
+  /// y_i ← x_i y_i over n entries.
+  static func multiply(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+
   /// Lower triangle of A⁻¹ from the lower Cholesky factor, in place. Cost 2n³/3.
   static func potri(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int
 
@@ -71,6 +74,13 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
   /// z_i ← bit_i · value over `count` entries.
   static func maskedFill(
     _ z: UnsafeMutablePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int, _ value: Self)
+  /// sum_i ← sum_i + bit_i z_i over `count` entries.
+  static func maskedAdd(
+    _ sum: UnsafeMutablePointer<Self>, _ z: UnsafePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int)
+  /// target_i ← bit_i z_i over `count` entries.
+  static func maskedCopy(
+    _ target: UnsafeMutablePointer<Self>, _ z: UnsafePointer<Self>, _ bits: UnsafePointer<UInt64>,
+    _ count: Int)
   /// bit_i ← (z_i > 0); the unused bits of the last word become 0.
   static func signBits(_ z: UnsafePointer<Self>, _ bits: UnsafeMutablePointer<UInt64>, _ count: Int)
   /// Whether |z_i| ≤ scale · bound_i for some i (NaN counts as so).

@@ -67,6 +67,8 @@ private func checkFunctions<T: Scalar>(_ loss: some Loss<T>, seed: UInt64, _ nam
   checkFenchelYoung(loss, rows: n, columns: c, seed: seed, name)
   checkProximalPoint(loss, seed: seed, name)
   checkSecondDerivative(loss, seed: seed, name)
+  checkHessianFactor(loss, seed: seed, name)
+  checkOutputs(loss, seed: seed, name)
   checkKinks(loss, seed: seed, name)
 }
 
@@ -125,6 +127,47 @@ private func checkSecondDerivative<T: Scalar>(_ loss: some Loss<T>, seed: UInt64
       }
     }
   }
+}
+
+/// L Lᵀ has the second derivative on its diagonal, couples no two samples, and ⟨L t, v⟩ = ⟨t, Lᵀ v⟩.
+private func checkHessianFactor<T: Scalar>(_ loss: some Loss<T>, seed: UInt64, _ name: String) {
+  var random = SplitMix64(seed: seed &+ 9)
+  let (n, c) = (loss.samples, loss.outputs)
+  let x: Matrix<T> = random.matrix(n, c)
+  let factor = loss.hessianFactor(at: x)
+  var second = x
+  loss.secondDerivative(at: x, into: &second)
+  let tolerance = 32 * Double(T.ulpOfOne)
+  for j in 0..<c {
+    var column = Matrix<T>(n, c)
+    for k in 0..<n { column[k, j] = 1 }
+    factor.applyTransposed(&column)
+    factor.apply(&column)
+    for k in 0..<n {
+      let scale = 1 + Double(abs(second[k, j])) + Double(loss.weights[k])
+      #expect(
+        abs(Double(column[k, j] - second[k, j])) <= tolerance * scale, "\(name), seed \(seed), H \(k), \(j)")
+      if loss.isSeparable { for l in 0..<c where l != j { #expect(column[k, l] == 0) } }
+    }
+  }
+  let (t, v): (Matrix<T>, Matrix<T>) = (random.matrix(n, c), random.matrix(n, c))
+  var (lt, lv) = (t, v)
+  factor.apply(&lt)
+  factor.applyTransposed(&lv)
+  let scale = 1 + Double(lt.frobeniusNorm) * Double(v.frobeniusNorm)
+  #expect(abs(inner(lt, v) - inner(t, lv)) <= tolerance * scale, "\(name), seed \(seed), L")
+}
+
+/// A separable loss is the sum of the losses of its outputs.
+private func checkOutputs<T: Scalar>(_ loss: some Loss<T>, seed: UInt64, _ name: String) {
+  guard loss.isSeparable else { return }
+  var random = SplitMix64(seed: seed &+ 10)
+  let x: Matrix<T> = random.matrix(loss.samples, loss.outputs)
+  let sum = (0..<loss.outputs).reduce(0.0) {
+    $0 + Double(loss.restricted(toOutput: $1).value(at: Matrix(column: x.column($1))))
+  }
+  let value = Double(loss.value(at: x))
+  #expect(abs(sum - value) <= 64 * Double(T.ulpOfOne) * (1 + abs(value)), "\(name), seed \(seed), outputs")
 }
 
 /// The kink of a piecewise linear loss gives its values again, up to the constant at the kink; smooth losses

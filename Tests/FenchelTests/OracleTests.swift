@@ -19,9 +19,12 @@ struct OracleTests {
     var lambda_max: Double?
 
     init(_ name: String) throws {
+      self = try JSONDecoder().decode(Oracle.self, from: Oracle.data(name))
+    }
+
+    static func data(_ name: String) throws -> Data {
       let folder = URL(filePath: #filePath).deletingLastPathComponent()
-      let data = try Data(contentsOf: folder.appending(path: "Oracle/\(name).json"))
-      self = try JSONDecoder().decode(Oracle.self, from: data)
+      return try Data(contentsOf: folder.appending(path: "Oracle/\(name).json"))
     }
 
     var x: Matrix<Double> { Matrix(rows: X) }

@@ -21,6 +21,18 @@ double fenchel_masked_sum_d(const double *z, const uint64_t *bits, long count);
 void fenchel_masked_fill_s(float *z, const uint64_t *bits, long count, float value);
 void fenchel_masked_fill_d(double *z, const uint64_t *bits, long count, double value);
 
+/* sum_i ← sum_i + bit_i z_i. */
+void fenchel_masked_add_s(float *sum, const float *z, const uint64_t *bits, long count);
+void fenchel_masked_add_d(double *sum, const double *z, const uint64_t *bits, long count);
+
+/* target_i ← bit_i z_i. */
+void fenchel_masked_copy_s(float *target, const float *z, const uint64_t *bits, long count);
+void fenchel_masked_copy_d(double *target, const double *z, const uint64_t *bits, long count);
+
+/* y_i ← x_i y_i. */
+void fenchel_multiply_s(const float *x, float *y, long count);
+void fenchel_multiply_d(const double *x, double *y, long count);
+
 /* bit_i ← z_i > 0; unused bits of the last word are cleared. */
 void fenchel_sign_bits_s(const float *z, uint64_t *bits, long count);
 void fenchel_sign_bits_d(const double *z, uint64_t *bits, long count);

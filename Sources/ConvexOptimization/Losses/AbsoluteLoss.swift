@@ -5,7 +5,7 @@ import LinearAlgebra
 /// Conjugate of one entry: a y on |a| ≤ 1.
 public struct AbsoluteLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "absolute" }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, finite.

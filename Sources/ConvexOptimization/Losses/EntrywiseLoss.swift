@@ -6,7 +6,7 @@ import LinearAlgebra
 /// tiles and threads are written once, here and in `EntryPass`. `run` is one line in every type's own file:
 /// there the compiler can specialise the loops for Float and Double.
 public protocol EntrywiseLoss<Element>: Loss {
-  var data: WeightedTargets<Element> { get }
+  var data: WeightedTargets<Element> { get set }
   /// A Lipschitz constant of dℓ(f; y)/df, +∞ where there is none.
   var entrySmoothness: Element { get }
   /// Entries worth one tile of work; fewer for losses that need exponentials.
@@ -30,6 +30,12 @@ extension EntrywiseLoss {
   public var targets: Matrix<Element> { data.targets }
   public var weights: [Element] { data.weights }
   public var isSeparable: Bool { true }
+
+  public func restricted(toOutput j: Int) -> Self {
+    var result = self
+    result.data = data.column(j)
+    return result
+  }
 
   public var smoothness: Element {
     entrySmoothness.isFinite ? data.largestWeight * entrySmoothness : .infinity

@@ -5,7 +5,7 @@ import LinearAlgebra
 /// Conjugate of one entry: a y on 0 ≤ −a y ≤ 1.
 public struct HingeLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "hinge" }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, every entry −1 or 1.

@@ -6,7 +6,7 @@ import LinearAlgebra
 /// Conjugate of one entry: ½a² + a y on |a| ≤ δ.
 public struct HuberLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "huber" }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
   public let δ: Element
 
   /// - Parameters:

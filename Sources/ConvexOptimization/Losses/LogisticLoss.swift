@@ -8,7 +8,7 @@ import RealModule
 public struct LogisticLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "logistic" }
   public static var entriesPerTile: Int { 8192 }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, every entry −1 or 1.

@@ -16,8 +16,12 @@ public protocol Loss<Element>: SmoothFunction, ProximableFunction, ConjugableFun
   var weights: [Element] { get }
   /// Whether ℓ_k is a sum over outputs, so that programs with per-output groups fall apart into c problems.
   var isSeparable: Bool { get }
+  /// For a separable loss: the loss of output j alone, n × 1.
+  func restricted(toOutput j: Int) -> Self
   /// Writes ∂²ℓ/∂F_{kj}² into `diagonal` (n × c); 0 where ℓ is piecewise linear.
   func secondDerivative(at f: Matrix<Element>, into diagonal: inout Matrix<Element>)
+  /// L with ∇²ℓ(F) = L Lᵀ; by default L = diag(√ℓ″), right for separable losses.
+  func hessianFactor(at f: Matrix<Element>) -> HessianFactor<Element>
   /// Whether every ℓ_k is piecewise linear with one kink an entry (hinge, absolute, quantile).
   var isPiecewiseLinear: Bool { get }
   /// For ℓ_k(f) = max(left·(f − position), right·(f − position)), weight included: its kink. Otherwise,
@@ -39,6 +43,12 @@ public struct Kink<Element: Scalar>: Sendable, Equatable {
 }
 
 extension Loss {
+  public func hessianFactor(at f: Matrix<Element>) -> HessianFactor<Element> {
+    var diagonal = f
+    secondDerivative(at: f, into: &diagonal)
+    return HessianFactor(roots: diagonal.squareRoots())
+  }
+
   public var isPiecewiseLinear: Bool { false }
   public func kink(sample k: Int, output j: Int) -> Kink<Element>? { nil }
   public var samples: Int { targets.rows }

@@ -7,7 +7,7 @@ import LinearAlgebra
 public struct PoissonLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "poisson" }
   public static var entriesPerTile: Int { 4096 }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, finite and ≥ 0.

@@ -6,7 +6,7 @@ import LinearAlgebra
 /// Conjugate of one entry: a y on −τ ≤ a ≤ 1 − τ.
 public struct QuantileLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "quantile" }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
   public let τ: Element
 
   /// - Parameters:

@@ -7,7 +7,7 @@ import LinearAlgebra
 public struct SoftmaxLoss<Element: Scalar>: Loss {
   public static var name: String { "softmax" }
   static var entriesPerTile: Int { 8192 }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, rows of class probabilities (≥ 0, sum 1), such as one-hot rows.
@@ -20,6 +20,10 @@ public struct SoftmaxLoss<Element: Scalar>: Loss {
   public var targets: Matrix<Element> { data.targets }
   public var weights: [Element] { data.weights }
   public var isSeparable: Bool { false }
+  public func restricted(toOutput j: Int) -> Self {
+    preconditionFailure("the outputs of a softmax loss are coupled")
+  }
+
   public var smoothness: Element { data.largestWeight / 2 }
 
   public func value(at f: Matrix<Element>) -> Element {
@@ -33,6 +37,16 @@ public struct SoftmaxLoss<Element: Scalar>: Loss {
 
   public func secondDerivative(at f: Matrix<Element>, into diagonal: inout Matrix<Element>) {
     diagonal.withMutablePointer { h in _ = sweep(f) { $0.curvature($0.place(in: h)) } }
+  }
+
+  /// With p = softmax(f): L = diag(√(s p)) (I − q qᵀ), q = √p.
+  public func hessianFactor(at f: Matrix<Element>) -> HessianFactor<Element> {
+    var p = f
+    p.withMutablePointer { p in _ = sweep(f) { $0.probabilities($0.place(in: p)) } }
+    let units = p.squareRoots()
+    var roots = units
+    roots.scaleRows(by: weights.map { $0.squareRoot() })
+    return HessianFactor(roots: roots, units: units)
   }
 
   /// Each row is solved through one scalar equation, see `SoftmaxPass`.

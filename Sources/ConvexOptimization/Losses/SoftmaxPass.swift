@@ -58,6 +58,19 @@ struct SoftmaxPass<Element: Scalar> {
     return 0
   }
 
+  /// Writes softmax(f) into `p`.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  func probabilities(_ p: UnsafeMutablePointer<Element>) -> Element {
+    exponentials(p)
+    for k in 0..<rows.count {
+      let row = p + k * classes
+      let reciprocal = 1 / sum(row)
+      for j in 0..<classes { row[j] *= reciprocal }
+    }
+    return 0
+  }
+
   /// Writes the proximal points into `p` and returns Σ_k s_k ℓ_k there.
   @specialized(where Element == Double)
   @specialized(where Element == Float)

@@ -6,7 +6,7 @@ import LinearAlgebra
 /// Conjugate of one entry: a y + ½a² on a y ≤ 0.
 public struct SquaredHingeLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "squared-hinge" }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, every entry −1 or 1.

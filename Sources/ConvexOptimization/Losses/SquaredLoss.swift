@@ -5,7 +5,7 @@ import LinearAlgebra
 /// Conjugate of one entry: ½a² + a y.
 public struct SquaredLoss<Element: Scalar>: EntrywiseLoss {
   public static var name: String { "squared" }
-  public let data: WeightedTargets<Element>
+  public var data: WeightedTargets<Element>
 
   /// - Parameters:
   ///   - targets: Y: n × c, finite.

@@ -33,6 +33,13 @@ public struct WeightedTargets<Element: Scalar>: Sendable, Equatable {
     largestWeight = self.weights.max() ?? 0
   }
 
+  private init(targets: Matrix<Element>, weights: [Element], isUnweighted: Bool, largestWeight: Element) {
+    self.targets = targets
+    self.weights = weights
+    self.isUnweighted = isUnweighted
+    self.largestWeight = largestWeight
+  }
+
   private static func check(_ weights: [Element], samples: Int) throws(LossError) {
     guard weights.count == samples else {
       throw .weightCount(weights: weights.count, samples: samples)
@@ -52,6 +59,13 @@ private func firstIndex<Element: Scalar>(
 }
 
 extension WeightedTargets {
+  /// The targets of one output with the same weights.
+  func column(_ j: Int) -> WeightedTargets {
+    WeightedTargets(
+      targets: Matrix(column: targets.column(j)), weights: weights, isUnweighted: isUnweighted,
+      largestWeight: largestWeight)
+  }
+
   /// The first row that does not sum to 1 up to rounding.
   var rowOffSimplex: Int? {
     let tolerance = 64 * Element.ulpOfOne * Element(targets.columns)

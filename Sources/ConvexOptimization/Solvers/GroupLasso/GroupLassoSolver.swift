@@ -1,0 +1,120 @@
+import LinearAlgebra
+
+/// Solves a group lasso problem on a working set of groups, judged by the duality gap of the whole problem.
+///
+/// A step is one iteration on the working set. When the gap of the restricted problem is a fraction of that of
+/// the whole, all groups are priced at θ = −∇ℓ(F): those nearest to violation join those that are not zero
+/// (after celer: Massias, Gramfort & Salmon 2018). A separable loss falls apart into one problem an output, which
+/// advance side by side. Two inner methods:
+///
+/// * `SemismoothNewton`, up to a few thousand samples: some 25 steps, each with a product or two over the
+///   working set and some over the active groups; n × n matrices.
+/// * `AcceleratedProximalGradient`, for any number of samples: two products an iteration, hundreds to thousands
+///   of them; λ comes down from λ_max by halves, so that few groups are active at a time.
+///
+/// For differentiable losses, Poisson's included; piecewise linear ones need an interior-point method. The
+/// result has the same bits for any number of threads. Held: a few matrices of the working set's coefficients
+/// an output, and with Newton one n × n matrix an output.
+public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
+  public typealias Element = Operator.Element
+
+  /// How restricted problems are solved.
+  public enum Method: Sendable {
+    /// Newton where its matrices are small, otherwise the accelerated method.
+    case automatic
+    case accelerated
+    case newton
+  }
+
+  public let problem: GroupLassoProblem<Operator>
+  /// The relative gap at which `step` reports `.readyForCertificate`; a quarter of it where it is called again.
+  public private(set) var tolerance: Element
+  private var parts: [WorkingSetIteration<Operator>]
+  private var exhausted: [StepOutcome?]
+
+  /// - Parameters:
+  ///   - tolerance: relative gap, (primal − dual)/max(1, |primal|), to stop at; in Float not below some 1e-5.
+  public init(
+    _ problem: GroupLassoProblem<Operator>, tolerance: Element = 1e-4, method: Method = .automatic
+  ) {
+    precondition(!problem.loss.isPiecewiseLinear, "the loss has kinks: no gradient method solves this")
+    self.problem = problem
+    self.tolerance = tolerance
+    let c = problem.map.outputs
+    let splits = problem.loss.isSeparable && c > 1
+    let problems =
+      !splits
+      ? [problem]
+      : (0..<c).map {
+        GroupLassoProblem(
+          map: problem.map.restricted(toOutput: $0), loss: problem.loss.restricted(toOutput: $0), λ: problem.λ
+        )
+      }
+    let usesNewton =
+      switch method {
+      case .accelerated: false
+      case .newton: true
+      case .automatic: Self.newtonBytes(problem) <= 1 << 30 && problem.map.samples <= 4000
+      }
+    parts = problems.map { WorkingSetIteration($0, usesNewton: usesNewton) }
+    exhausted = parts.map { _ in nil }
+  }
+
+  /// Bytes of the matrices that Newton's method keeps.
+  public static func newtonBytes(_ problem: GroupLassoProblem<Operator>) -> Int {
+    (problem.map.outputs + 2) * problem.map.samples * problem.map.samples * MemoryLayout<Element>.size
+  }
+
+  /// ℓ(F) + λΣ‖w_r‖ at the best point, in working precision: it steers the method and proves nothing.
+  public var primal: Element { parts.reduce(0) { $0 + $1.primal } }
+  /// The best dual value, in working precision.
+  public var dual: Element { parts.reduce(0) { $0 + $1.dual } }
+  /// (primal − dual)/max(1, |primal|).
+  public var relativeGap: Element { (primal - dual) / max(1, abs(primal)) }
+  /// Times that all groups of an output were priced.
+  public var rounds: Int { parts.reduce(0) { $0 + $1.rounds } }
+  /// Groups in the working sets.
+  public var workingSetSize: Int { parts.reduce(0) { $0 + $1.restricted.groups.count } }
+
+  /// The best point so far: its groups that are not zero, and the best dual point.
+  public var point: GroupLassoPoint<Element> {
+    let c = problem.map.outputs
+    var rows: [(group: Int, coefficients: [Element])] = []
+    var θ = problem.zeroPredictions
+    for (j, part) in parts.enumerated() {
+      for (row, group) in part.bestGroups.enumerated() where part.best.coefficientNorms[row] > 0 {
+        rows.append((parts.count > 1 ? group * c + j : group, part.best.coefficients.row(row)))
+      }
+      if parts.count == 1 {
+        θ = part.bestDual
+      } else {
+        for k in 0..<θ.rows { θ[k, j] = part.bestDual[k, 0] }
+      }
+    }
+    rows.sort { $0.group < $1.group }
+    return GroupLassoPoint(
+      groups: rows.map(\.group),
+      coefficients: Matrix(rows.count, problem.map.width, storage: rows.flatMap(\.coefficients)), θ: θ)
+  }
+
+  /// One iteration on every output whose gap is above its share of the tolerance.
+  public mutating func step() -> StepOutcome {
+    if relativeGap <= tolerance { tolerance /= 4 }
+    let total = primal.isFinite ? abs(primal) : 1
+    let target = tolerance * max(1, total) / Element(parts.count)
+    let open = parts.indices.filter { !(parts[$0].gap <= target) && exhausted[$0] == nil }
+    var outcomes = [StepOutcome](repeating: .advanced, count: open.count)
+    parts.withMutablePointer { parts in
+      outcomes.withMutablePointer { outcomes in
+        Parallel.forEach(tiles: open.count) { outcomes[$0] = parts[open[$0]].step(target: target) }
+      }
+    }
+    for (outcome, j) in zip(outcomes, open) where outcome == .stalled || outcome == .failed {
+      exhausted[j] = outcome
+    }
+    if relativeGap <= tolerance { return .readyForCertificate }
+    let isOver = parts.indices.allSatisfy { exhausted[$0] != nil || parts[$0].gap <= target }
+    guard isOver, exhausted.contains(where: { $0 != nil }) else { return .advanced }
+    return exhausted.contains(.failed) ? .failed : .stalled
+  }
+}

@@ -1,0 +1,46 @@
+import LinearAlgebra
+
+/// A linear map from groups of coefficients to predictions, F = Σ_r A_r w_r with F: n × c.
+///
+/// Every group r has `width` coefficients and acts on one output: A_r w_r is zero outside column `output(of: r)`.
+/// Coefficients come as a compact matrix with one row for each group of a list, so that work is proportional
+/// to the groups in use.
+public protocol GroupOperator<Element>: Sendable {
+  associatedtype Element: Scalar
+  /// n.
+  var samples: Int { get }
+  /// c.
+  var outputs: Int { get }
+  /// Coefficients of a group.
+  var width: Int { get }
+  /// Number of groups.
+  var groups: Int { get }
+  /// The column of F that group r acts on.
+  func output(of group: Int) -> Int
+  /// The map onto output j alone, n × 1; its groups are those of output j, in order.
+  func restricted(toOutput j: Int) -> Self
+  /// F ← Σ_q A_{groups[q]} w_q, for W: groups.count × width and F: n × c. Must have the same bits for any number
+  /// of threads.
+  func apply(_ w: Matrix<Element>, of groups: [Int], into f: inout Matrix<Element>)
+  /// Row q of G ← A_{groups[q]}ᵀ R, for R: n × c and G: groups.count × width.
+  func applyAdjoint(_ r: Matrix<Element>, to groups: [Int], into g: inout Matrix<Element>)
+  /// The lower triangle of Q ← Σ_q A_r (α_q I + v_q v_qᵀ) A_rᵀ, r = groups[q], restricted to the one output that
+  /// all the groups share; α: groups.count numbers ≥ 0, V: groups.count × width, Q: n × n.
+  func gram(of groups: [Int], scales α: [Element], vectors v: Matrix<Element>, into q: inout Matrix<Element>)
+}
+
+extension GroupOperator {
+  /// ‖A_rᵀ R‖₂ for every group r, without holding all of AᵀR.
+  public func adjointNorms(_ r: Matrix<Element>) -> [Element] {
+    let chunk = 4096
+    var norms: [Element] = []
+    norms.reserveCapacity(groups)
+    for start in stride(from: 0, to: groups, by: chunk) {
+      let part = Array(start..<min(start + chunk, groups))
+      var g = Matrix<Element>(part.count, width)
+      applyAdjoint(r, to: part, into: &g)
+      norms += g.rowNorms
+    }
+    return norms
+  }
+}

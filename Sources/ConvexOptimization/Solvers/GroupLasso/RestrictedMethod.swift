@@ -1,0 +1,74 @@
+import LinearAlgebra
+
+/// A group lasso problem restricted to a working set of groups, as an inner method sees it.
+struct RestrictedProblem<Operator: GroupOperator>: Sendable {
+  typealias Element = Operator.Element
+  let whole: GroupLassoProblem<Operator>
+  /// The working set, ascending.
+  let groups: [Int]
+  /// λ, at times larger than that of the whole problem.
+  let λ: Element
+
+  var loss: any Loss<Element> { whole.loss }
+  var width: Int { whole.map.width }
+
+  /// F ← A W for the rows of W that are not zero.
+  func predictions(_ w: Matrix<Element>, norms: [Element], into f: inout Matrix<Element>) {
+    let support = norms.indices.filter { norms[$0] > 0 }
+    if support.count == groups.count {
+      whole.map.apply(w, of: groups, into: &f)
+    } else {
+      whole.map.apply(w.selectingRows(support), of: support.map { groups[$0] }, into: &f)
+    }
+  }
+
+  /// Row r of W ← (1 − τλ/‖z_r‖)₊ z_r. Returns ‖w_r‖ for every row.
+  func prox(_ z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>) -> [Element] {
+    let (d, threshold) = (width, τ * λ)
+    var norms = [Element](repeating: 0, count: groups.count)
+    w.withMutablePointer { w in
+      z.withPointer { z in
+        for r in norms.indices {
+          let (source, target) = (z + r * d, w + r * d)
+          let norm = Element.euclideanNorm(d, source)
+          if norm > threshold {
+            target.update(from: source, count: d)
+            Element.scale(d, 1 - threshold / norm, target)
+            norms[r] = norm - threshold
+          } else {
+            target.update(repeating: 0, count: d)
+          }
+        }
+      }
+    }
+    return norms
+  }
+}
+
+/// Where an inner method stands: a primal point of the restricted problem and a dual one, not yet scaled.
+struct RestrictedIterate<Element: Scalar>: Sendable {
+  /// W: one row for each group of the working set, and the norms of its rows.
+  var coefficients: Matrix<Element>
+  var coefficientNorms: [Element]
+  /// F = A W.
+  var predictions: Matrix<Element>
+  /// θ = −∇ℓ at some predictions, and ‖A_rᵀθ‖ for each group of the working set.
+  var θ: Matrix<Element>
+  var dualNorms: [Element]
+
+  /// The point W = 0 with the working set's rows.
+  init(groups: Int, width: Int, samples: Int, outputs: Int) {
+    coefficients = Matrix(groups, width)
+    coefficientNorms = [Element](repeating: 0, count: groups)
+    predictions = Matrix(samples, outputs)
+    θ = Matrix(samples, outputs)
+    dualNorms = [Element](repeating: .infinity, count: groups)
+  }
+}
+
+/// A method for the restricted problem, one iteration at a time.
+protocol RestrictedMethod<Element> {
+  associatedtype Element: Scalar
+  var iterate: RestrictedIterate<Element> { get }
+  mutating func step() -> StepOutcome
+}

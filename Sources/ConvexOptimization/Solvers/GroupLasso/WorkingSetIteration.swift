@@ -1,0 +1,239 @@
+import LinearAlgebra
+
+/// The iteration of `GroupLassoSolver` on one problem whose outputs belong together.
+struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
+  typealias Element = Operator.Element
+  let problem: GroupLassoProblem<Operator>
+  /// ℓ(F) + λΣ‖w_r‖ at the best point, and the best dual value, both in working precision.
+  private(set) var primal: Element = .infinity
+  private(set) var dual: Element = -.infinity
+  /// The best point, its groups, and the best dual point.
+  private(set) var best: RestrictedIterate<Element>
+  private(set) var bestGroups: [Int] = []
+  private(set) var bestDual: Matrix<Element>
+  /// Times that all groups were priced.
+  private(set) var rounds = 0
+  private(set) var restricted: RestrictedProblem<Operator>
+  private var inner: Inner = .none
+  private var system: SampleNewtonSystem<Operator>?
+  private var iterations = 0
+  private var restrictedDual: Element = -.infinity
+  /// The restricted gap at which all groups are priced, as a fraction of the whole gap.
+  private var fraction: Element = 0.3
+  /// The last curvature L and proximal step σ met, for the next working set.
+  private var curvature: Element?
+  private var σ: Element?
+  /// The least gap and the iteration that reached it.
+  private var progress: (gap: Element, iteration: Int) = (.infinity, 0)
+
+  private enum Inner {
+    case none
+    case accelerated(AcceleratedProximalGradient<Operator>)
+    case newton(SemismoothNewton<Operator>)
+  }
+
+  /// The factor between the λ's of a path that the accelerated method follows down to its own.
+  private static var pathFactor: Element { 0.5 }
+  /// The relative gap to which the earlier problems of the path are solved.
+  private static var pathTolerance: Element { 0.02 }
+
+  init(_ problem: GroupLassoProblem<Operator>, usesNewton: Bool) {
+    self.problem = problem
+    system = usesNewton ? SampleNewtonSystem() : nil
+    restricted = RestrictedProblem(whole: problem, groups: [], λ: problem.λ)
+    best = RestrictedIterate(
+      groups: 0, width: problem.map.width, samples: problem.map.samples, outputs: problem.map.outputs)
+    bestDual = problem.zeroPredictions
+  }
+
+  var gap: Element { primal - dual }
+
+  /// One iteration on the working set, with the pricing of all groups when it is solved; `.readyForCertificate`
+  /// once the gap is at most `target`.
+  mutating func step(target: Element) -> StepOutcome {
+    let outcome: StepOutcome
+    let iterate: RestrictedIterate<Element>
+    switch inner {
+    case .none:
+      return begin()
+    case .accelerated(var method):
+      inner = .none
+      outcome = method.step()
+      (iterate, curvature) = (method.iterate, method.curvature)
+      inner = .accelerated(method)
+    case .newton(var method):
+      inner = .none
+      outcome = method.step()
+      (iterate, σ, system) = (method.iterate, method.σ, method.system)
+      inner = .newton(method)
+    }
+    iterations += 1
+    guard outcome == .advanced else { return recover(iterate, outcome, target) }
+    keep(iterate)
+    if case .accelerated = inner, iterations % 5 != 0 { return .advanced }
+    let result = hasSolvedRestricted(iterate, target) ? price(at: iterate, target) : .advanced
+    return result == .advanced && isStuck ? recover(iterate, .stalled, target) : result
+  }
+
+  /// Whether the gap has not fallen for many iterations, though λ has reached its end.
+  private var isStuck: Bool {
+    mutating get {
+      if gap < 0.99 * progress.gap || restricted.λ > problem.λ { progress = (gap, iterations) }
+      if case .newton = inner { return iterations > progress.iteration + 60 }
+      return iterations > progress.iteration + 3000
+    }
+  }
+}
+
+// MARK: Working sets
+
+extension WorkingSetIteration {
+  /// The first pricing, at W = 0 and θ = −∇ℓ(0).
+  private mutating func begin() -> StepOutcome {
+    guard rounds == 0 else { return .stalled }
+    var zero = best
+    problem.loss.gradient(at: zero.predictions, into: &zero.θ)
+    zero.θ.scale(by: -1)
+    keep(zero)
+    let norms = priceAll(at: zero)
+    let largest = norms.max() ?? 0
+    guard largest.isFinite, primal.isFinite else { return .failed }
+    guard largest > problem.λ else { return .readyForCertificate }
+    let λ = system == nil ? max(problem.λ, Self.pathFactor * largest) : problem.λ
+    restart(nextGroups(norms, zero, λ: λ), λ: λ, zero)
+    return .advanced
+  }
+
+  /// ‖A_rᵀθ‖ for all groups; keeps the dual point that they give where it is better.
+  private mutating func priceAll(at iterate: RestrictedIterate<Element>) -> [Element] {
+    rounds += 1
+    let all = Array(0..<problem.map.groups)
+    let isComplete = restricted.groups.count == all.count && !all.isEmpty
+    let norms = isComplete ? iterate.dualNorms : problem.map.adjointNorms(iterate.θ)
+    keep(problem.dual(iterate.θ, norms: norms, groups: all, λ: problem.λ))
+    return norms
+  }
+
+  /// Prices all groups at θ and goes on with the next working set, or the next smaller λ.
+  private mutating func price(at iterate: RestrictedIterate<Element>, _ target: Element) -> StepOutcome {
+    let norms = priceAll(at: iterate)
+    if gap <= target { return .readyForCertificate }
+    if restricted.λ > problem.λ {
+      let λ = max(problem.λ, Self.pathFactor * restricted.λ)
+      restart(nextGroups(norms, iterate, λ: λ), λ: λ, iterate)
+      return .advanced
+    }
+    let next = nextGroups(norms, iterate, λ: problem.λ)
+    if next == restricted.groups {
+      fraction /= 4
+      return fraction < 1e-8 ? .stalled : .advanced
+    }
+    fraction = 0.3
+    restart(next, λ: problem.λ, iterate)
+    return .advanced
+  }
+
+  /// The groups that are not zero and those nearest to violation, as many again; all where that is most of them,
+  /// or where work is small.
+  private func nextGroups(_ norms: [Element], _ iterate: RestrictedIterate<Element>, λ: Element) -> [Int] {
+    let total = norms.count
+    let support = iterate.coefficientNorms.indices.filter { iterate.coefficientNorms[$0] > 0 }
+      .map { restricted.groups[$0] }
+    let isSmall = system != nil || problem.map.samples * problem.map.width * total < 50_000_000
+    let initial = isSmall ? total : max(total / 8, min(total, 64))
+    let size = max(initial, 2 * support.count, λ == restricted.λ ? restricted.groups.count : 0)
+    let violated = norms.count { $0 > λ }
+    let target = max(size, min(violated + support.count, 2 * size))
+    guard target < total * 3 / 4 else { return Array(0..<total) }
+    var chosen = Set(support)
+    for group in norms.indices.sorted(by: { (norms[$0], $1) > (norms[$1], $0) }) {
+      if chosen.count >= target { break }
+      chosen.insert(group)
+    }
+    return chosen.sorted()
+  }
+
+  /// Starts an inner method on a working set, from an iterate of the last one.
+  private mutating func restart(_ groups: [Int], λ: Element, _ iterate: RestrictedIterate<Element>) {
+    let start = transfer(iterate, to: groups)
+    restricted = RestrictedProblem(whole: problem, groups: groups, λ: λ)
+    restrictedDual = -.infinity
+    let accelerated = AcceleratedProximalGradient(restricted, from: start, curvature: curvature)
+    guard let system else {
+      inner = .accelerated(accelerated)
+      return
+    }
+    let σ = σ ?? 50 / accelerated.estimatedCurvature()
+    inner = .newton(SemismoothNewton(restricted, from: start, σ: σ, system: system))
+  }
+
+  /// The iterate with the rows of another working set, which holds all its groups that are not zero.
+  private func transfer(
+    _ iterate: RestrictedIterate<Element>, to groups: [Int]
+  ) -> RestrictedIterate<Element> {
+    var result = iterate
+    let d = problem.map.width
+    result.coefficients = Matrix(groups.count, d)
+    result.coefficientNorms = [Element](repeating: 0, count: groups.count)
+    var place: [Int: Int] = [:]
+    for (row, group) in groups.enumerated() { place[group] = row }
+    for (old, group) in restricted.groups.enumerated() where iterate.coefficientNorms[old] > 0 {
+      guard let row = place[group] else { continue }
+      result.coefficientNorms[row] = iterate.coefficientNorms[old]
+      for k in 0..<d { result.coefficients[row, k] = iterate.coefficients[old, k] }
+    }
+    return result
+  }
+}
+
+// MARK: Values
+
+extension WorkingSetIteration {
+  private func objective(_ iterate: RestrictedIterate<Element>, λ: Element) -> Element {
+    problem.loss.value(at: iterate.predictions) + λ * iterate.coefficientNorms.reduce(0, +)
+  }
+
+  /// Keeps the point where its objective is the least so far.
+  private mutating func keep(_ iterate: RestrictedIterate<Element>) {
+    let value = objective(iterate, λ: problem.λ)
+    if value < primal { (primal, best, bestGroups) = (value, iterate, restricted.groups) }
+  }
+
+  /// Keeps the dual point, feasible for all groups, where its value is the largest so far.
+  private mutating func keep(_ candidate: GroupLassoDual<Element>) {
+    if candidate.value > dual { (dual, bestDual) = (candidate.value, candidate.point) }
+  }
+
+  /// Whether the gap of the restricted problem is small: against that of the whole, or for its place on the path.
+  private mutating func hasSolvedRestricted(
+    _ iterate: RestrictedIterate<Element>, _ target: Element
+  ) -> Bool {
+    let candidate = problem.dual(
+      iterate.θ, norms: iterate.dualNorms, groups: restricted.groups, λ: restricted.λ)
+    restrictedDual = max(restrictedDual, candidate.value)
+    if restricted.λ > problem.λ {
+      let value = objective(iterate, λ: restricted.λ)
+      return value - restrictedDual <= Self.pathTolerance * abs(value)
+    }
+    if restricted.groups.count == problem.map.groups {
+      keep(candidate)
+      return gap <= target
+    }
+    return primal - restrictedDual <= max(fraction * gap, target / 2)
+  }
+
+  /// After a step that led nowhere: the accelerated method takes over from Newton's; where that is at work
+  /// already, the arithmetic is exhausted.
+  private mutating func recover(
+    _ iterate: RestrictedIterate<Element>, _ outcome: StepOutcome, _ target: Element
+  ) -> StepOutcome {
+    if case .newton = inner {
+      system = nil
+      progress = (gap, iterations)
+      inner = .accelerated(AcceleratedProximalGradient(restricted, from: iterate, curvature: curvature))
+      return .advanced
+    }
+    _ = priceAll(at: iterate)
+    return gap <= target ? .readyForCertificate : outcome
+  }
+}
