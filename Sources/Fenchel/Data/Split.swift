@@ -1,6 +1,8 @@
+import LinearAlgebra
+
 /// Rows divided at random, the same way for the same seed on every machine.
 ///
-/// Each row gets a random key from (seed, row) by a counter-based mix, so that no state is carried; the rows of
+/// Each row gets a random key from (seed, row) by `Philox`, so that no state is carried; the rows of
 /// each class are taken in the order of their keys, so that all parts have the classes in equal shares.
 public struct Split: Sendable, Equatable {
   public var train: [Int]
@@ -55,23 +57,16 @@ public struct Split: Sendable, Equatable {
 
   /// The rows of each class in random order.
   private static func groups(rows: Int, seed: UInt64, strata: [Int32]?) -> [[Int]] {
+    let random = Philox(seed: seed, stream: stream)
     var groups: [Int32: [Int]] = [:]
     for row in 0..<rows { groups[strata?[row] ?? 0, default: []].append(row) }
     return groups.sorted { $0.key < $1.key }.map { _, members in
-      members.map { (key(seed, UInt64($0)), $0) }.sorted { $0 < $1 }.map(\.1)
+      members.map { (random.bits(at: UInt64($0)), $0) }.sorted { $0 < $1 }.map(\.1)
     }
   }
 
-  /// A random number that depends on the seed and the counter only (two rounds of the finaliser of splitmix64).
-  private static func key(_ seed: UInt64, _ counter: UInt64) -> UInt64 {
-    func mixed(_ value: UInt64) -> UInt64 {
-      var z = value &+ 0x9E37_79B9_7F4A_7C15
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-    return mixed(mixed(seed) ^ mixed(~counter))
-  }
+  /// The stream of random numbers that belongs to splits.
+  private static let stream: UInt64 = 0x73_706C_6974
 }
 
 extension Table {
