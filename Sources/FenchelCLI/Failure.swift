@@ -32,7 +32,9 @@ extension Outcome {
       case .tooLarge: self = .resources
       default: self = .badData
       }
-    case is TrainingError, is LossError, is VerificationError: self = .badData
+    case let error as VerificationError:
+      if case .noCertificate = error { self = .badModel } else { self = .badData }
+    case is TrainingError, is LossError: self = .badData
     case is PatternError, is PathError: self = .usage
     case let error as ProgramError:
       if case .memory = error { self = .resources } else { self = .usage }

@@ -30,6 +30,7 @@ struct FenchelCommand: AsyncParsableCommand {
 enum Main {
   static func main() async {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    signal(SIGXFSZ, SIG_IGN)  // a file that may not grow is an error of the write, not of the process
     do {
       var command = try parse(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -102,27 +103,16 @@ private struct ParsingFailure: Error {
 
 /// The argument parser's messages, on one line.
 enum UsageMessage {
-  /// Where few values are possible the parser names them in the sentence, in quotes after the wrong one and the
-  /// option: adds the one that was probably meant.
-  private static func withHint(_ message: String) -> String {
-    guard message.contains("Please provide one of") else { return message }
-    let quoted = message.components(separatedBy: "'").enumerated().filter { $0.offset % 2 == 1 }.map(
-      \.element)
-    guard quoted.count > 2 else { return message }
-    let sentence = message.hasSuffix(".") ? String(message.dropLast()) : message
-    return sentence + Suggestion.phrase(for: quoted[0], among: Array(quoted.dropFirst(2)))
-  }
-
   /// A list of possible values becomes `one of a, b, c`, with the one that was probably meant.
   static func oneLine(_ message: String) -> String {
-    let parts = message.components(separatedBy: "\n  - ")
-    guard parts.count > 1 else { return withHint(message.split(separator: "\n").joined(separator: " ")) }
-    let values = parts.dropFirst().map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
-    let start = parts[0].replacingOccurrences(of: " Please provide one of the following:", with: "")
-    let quoted = start.components(separatedBy: "'")
-    let hint = quoted.count > 1 ? Suggestion.phrase(for: quoted[1], among: values) : ""
-    let sentence = start.hasSuffix(".") ? String(start.dropLast()) : start
-    return sentence
-      + "; choose one of \(values.joined(separator: ", "))\(hint)"
+    let parts = message.components(separatedBy: ". Please provide one of ")
+    guard parts.count == 2 else { return message.split(separator: "\n").joined(separator: " ") }
+    let bullets = parts[1].components(separatedBy: "\n  - ").dropFirst()
+    let quoted = parts[1].components(separatedBy: "'").enumerated().filter { $0.offset % 2 == 1 }
+    let values = bullets.isEmpty ? quoted.map(\.element) : Array(bullets)
+    let names = values.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+    let word = parts[0].components(separatedBy: "'").dropFirst().first ?? ""
+    return "\(parts[0]); choose one of \(names.joined(separator: ", "))"
+      + Suggestion.phrase(for: word, among: names)
   }
 }

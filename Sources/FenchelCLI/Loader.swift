@@ -24,9 +24,10 @@ struct Loader {
   /// The rows to train on and, where `test` names a file, a fraction or nothing for sets with a test part of their
   /// own, those to test on. The schema is that of the training rows.
   func trainingData(from location: String, test: String?) throws -> (Dataset<Double>, Dataset<Double>?) {
-    var options = try schemaOptions()
-    let table = try joinedTargets(
-      Loader.table(location, reading, printing, textColumns: Set(options.categorical)), &options)
+    let options = try schemaOptions()
+    let table = try Loader.joined(
+      Loader.table(location, reading, printing, textColumns: Set(options.categorical)),
+      targetFile: columns.targetFile, reading, printing)
     let (trainTable, testTable) = try parts(of: table, location, test, options)
     let schema = try Schema(inferredFrom: trainTable, options: options)
     var training: Dataset<Double> = try schema.dataset(
@@ -39,10 +40,12 @@ struct Loader {
   /// The data of a table read as a model's schema says.
   static func dataset(
     _ location: String, schema: Schema, _ reading: ReadingOptions, _ printing: OutputOptions,
-    targets: TargetPolicy, part: DataPart = .train, classWeights: ClassWeights? = nil
+    targets: TargetPolicy, part: DataPart = .train, targetFile: String? = nil
   ) throws -> Dataset<Double> {
-    let table = try table(location, reading, printing, part: part, textColumns: schema.textColumns)
-    return try schema.dataset(from: table, targets: targets, classWeights: classWeights)
+    let table = try joined(
+      table(location, reading, printing, part: part, textColumns: schema.textColumns), targetFile: targetFile,
+      reading, printing)
+    return try schema.dataset(from: table, targets: targets)
   }
 
   private func schemaOptions() throws -> SchemaOptions {
@@ -57,19 +60,23 @@ struct Loader {
     return options
   }
 
-  /// The table with the columns of `--target-file` after its own, as targets.
-  private func joinedTargets(_ table: Table, _ options: inout SchemaOptions) throws -> Table {
-    guard let file = columns.targetFile else { return table }
-    let targets = try Loader.table(file, reading, printing)
+  /// The table with the columns of `--target-file` after its own.
+  static func joined(
+    _ table: Table, targetFile: String?, _ reading: ReadingOptions, _ printing: OutputOptions
+  ) throws -> Table {
+    guard let targetFile else { return table }
+    let targets = try Loader.table(targetFile, reading, printing)
     guard targets.rows == table.rows else {
       throw DataError.unsuitable(
-        source: file, "\(targets.rows) rows of targets for \(table.rows) rows of data")
+        source: targetFile, "\(targets.rows) rows of targets for \(table.rows) rows of data")
     }
+    let first = table.columns.count
     var joined = Table(
       source: table.source, names: table.names + targets.names.map { "target \($0)" },
-      columns: table.columns + targets.columns)
+      columns: table.columns + targets.columns,
+      defaultTargets: Array(first..<first + targets.columns.count))
     joined.sha256 = table.sha256
-    if options.targets.isEmpty { options.targets = targets.names.map { "target \($0)" } }
+    joined.hasNames = table.hasNames
     return joined
   }
 

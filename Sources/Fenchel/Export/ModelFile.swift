@@ -44,6 +44,14 @@ public struct Scaling: Codable, Sendable, Equatable {
   }
 }
 
+extension Standardisation {
+  /// Whether it is a map of this many columns, finite and invertible.
+  fileprivate func isUsable(columns: Int) -> Bool {
+    mean.count == columns && scale.count == columns && mean.allSatisfy(\.isFinite)
+      && scale.allSatisfy { $0.isFinite && $0 > 0 }
+  }
+}
+
 /// Why a model file cannot be used.
 public enum ModelFileError: Error, CustomStringConvertible, Sendable, Equatable {
   /// The file cannot be opened or read.
@@ -154,6 +162,7 @@ extension ModelFile {
     scaling = try JSONText.decode(Scaling.self, text(Key.scaling))
     report = try JSONText.decode(TrainingReport.self, text(Key.report))
     certificate = ModelFile.tensors(of: file.tensors, prefix: Key.certificatePrefix)
+    if let misfit { throw SafetensorsError(misfit) }
     guard certificate.values.allSatisfy(\.isFinite) else {
       throw SafetensorsError("a certificate tensor holds NaN or an infinity")
     }
@@ -163,6 +172,19 @@ extension ModelFile {
       }
       report.settings.patterns = .gates(gates)
     }
+  }
+
+  /// Why the network, the schema, the scaling and the loss cannot belong together, or nil.
+  private var misfit: String? {
+    let (d, c) = (network.inputs, network.outputs)
+    guard schema.width == d else { return "\(schema.width) features for a network of \(d) inputs" }
+    let hasOneOutput = schema.classes.count == 2 && report.loss != .softmax
+    let expected = schema.task == .classification && hasOneOutput ? 1 : schema.outputs
+    guard c == expected else { return "\(expected) targets for a network of \(c) outputs" }
+    guard scaling.features.isUsable(columns: d), scaling.targets.isUsable(columns: c) else {
+      return "the scaling does not fit the network, or is not finite"
+    }
+    return nil
   }
 
   private static func network(_ layers: [LayerText], _ tensors: [String: Tensor]) throws -> Network {

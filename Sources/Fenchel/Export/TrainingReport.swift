@@ -69,7 +69,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
 
   /// The proof: dual ≤ optimum of the scope ≤ primal.
   public struct CertificateSummary: Codable, Sendable, Equatable {
-    public var primal: Double
+    @FiniteOrNull public var primal: Double
     @FiniteOrNull public var dual: Double
     @FiniteOrNull public var gap: Double
     @FiniteOrNull public var relativeGap: Double
@@ -94,7 +94,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     /// Number of layers, activations not counted.
     public var layers: Int
     /// The network's own training objective ℓ(f(X)) + λ·penalty, recomputed from the decoded weights.
-    public var objective: Double
+    @FiniteOrNull public var objective: Double
 
     public init(_ network: Network, objective: Double) {
       neurons = network.neurons

@@ -21,7 +21,7 @@ public func crossValidate(
   let splits = try Split.folds(folds, rows: data.rows, seed: settings.seed, strata: strata)
   var candidates: [CrossValidationReport.Candidate] = []
   let start = ContinuousClock.now
-  for model in models {
+  search: for model in models {
     for ratio in ratios.sorted(by: >) {
       var trial = settings
       trial.model = model
@@ -34,10 +34,13 @@ public func crossValidate(
           cancellation: cancellation, progress: progress)
         scores.append(result.report.test.map(score) ?? .nan)
         neurons += Double(result.report.network.neurons) / Double(splits.count)
-        if cancellation?.isRequested == true { break }
+        if cancellation?.isRequested == true { break search }
       }
       candidates.append(.init(model: model, lambdaRatio: ratio, scores: scores, neurons: neurons))
     }
+  }
+  if candidates.isEmpty {
+    candidates.append(.init(model: models[0], lambdaRatio: ratios.max() ?? 1, scores: [.nan], neurons: 0))
   }
   let best = candidates.indices.reduce(0) { candidates[$1].mean > candidates[$0].mean ? $1 : $0 }
   var chosen = settings

@@ -69,7 +69,8 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
     }
     try result.model.write(to: output)
     try show(result.report, source: source)
-    throw ExitCode(Exit.code(for: result.status))
+    let gap = result.report.report.certificate.relativeGap
+    throw ExitCode(Exit.code(for: result.status, gaps: [gap], tolerance: settings.tolerance))
   }
 
   private func show(_ report: CrossValidationReport, source: String) throws {
@@ -84,7 +85,7 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
         Format.significant(candidate.mean, 5), Format.significant(candidate.standardError, 2),
         Format.significant(candidate.neurons, 4))
     }
-    Terminal.output("\(report.folds) folds · \(Format.duration(report.seconds))\n\n\(table.text)\n")
+    Terminal.output("\(report.folds) folds · \(Format.duration(report.seconds))\n\n\(table.text)\n\n")
     Terminal.output(ReportText(report: report.report, source: source).text)
     Terminal.output("written      \(output)")
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Fenchel
 import Foundation
+import Synchronization
 
 /// `fenchel data list | info NAME | fetch NAME`
 struct DataCommand: AsyncParsableCommand {
@@ -68,7 +69,7 @@ struct DataCommand: AsyncParsableCommand {
 
     func run() async throws {
       let meter = DownloadMeter(isQuiet: printing.quiet)
-      let client = WebClient(progress: meter.show)
+      let client = WebClient(progress: { meter.show("", $0, $1) })
       defer { meter.finish() }
       if let url = URL(string: name), name.contains("://"), let sha256, let output {
         try AtomicFile.check(output)
@@ -79,43 +80,48 @@ struct DataCommand: AsyncParsableCommand {
         }
         return try AtomicFile.write(bytes, to: output)
       }
-      try await fetchKnown()
+      let paths = try await fetchKnown(meter)
+      meter.finish()
+      Terminal.output(
+        printing.json ? try JSONText.encode(paths, indented: true) : paths.joined(separator: "\n"))
     }
 
-    private func fetchKnown() async throws {
+    /// The files of the data set, fetched where they were not there.
+    private func fetchKnown(_ meter: DownloadMeter) async throws -> [String] {
       guard let entry = DataCatalogue.entry(name) else {
         let hint = Suggestion.phrase(for: name, among: DataCatalogue.entries.map(\.name))
         throw UsageError("there is no data set `\(name)` to fetch\(hint)")
       }
       guard !entry.isBuiltIn else {
-        return Terminal.error("fenchel: \(name) is shipped with the program; nothing to fetch")
+        throw UsageError("\(name) is shipped with the program; there is nothing to fetch")
       }
       guard let root = DataCatalogue.cacheFolder else {
         throw UsageError("neither HOME nor XDG_CACHE_HOME is set: there is no folder to fetch into")
       }
-      let paths = try await entry.fetch(into: root, mirror: mirror, using: WebDownloader())
-      for path in paths { Terminal.output(path) }
+      return try await entry.fetch(into: root, mirror: mirror, using: WebDownloader()) {
+        file, received, total in
+        meter.show(file, Int64(received), total.map { Int64($0) })
+      }
     }
   }
 }
 
 /// Bytes received so far, on the terminal.
-final class DownloadMeter {
+final class DownloadMeter: Sendable {
   private let isQuiet: Bool
-  private var isShown = false
+  private let isShown = Atomic<Bool>(false)
 
   init(isQuiet: Bool) { self.isQuiet = isQuiet || !Terminal.isInteractive }
 
-  func show(_ received: Int64, _ expected: Int64?) {
+  func show(_ file: String, _ received: Int64, _ expected: Int64?) {
     guard !isQuiet else { return }
-    isShown = true
+    isShown.store(true, ordering: .relaxed)
     let whole = expected.map { " of \(Format.bytes(Int($0)))" } ?? ""
-    Terminal.write("\r\u{1b}[K\(Format.bytes(Int(received)))\(whole)", to: 2)
+    Terminal.write("\r\u{1b}[K\(file) \(Format.bytes(Int(received)))\(whole)", to: 2)
   }
 
   func finish() {
-    if isShown { Terminal.write("\r\u{1b}[K", to: 2) }
-    isShown = false
+    if isShown.exchange(false, ordering: .relaxed) { Terminal.write("\r\u{1b}[K", to: 2) }
   }
 }
 

@@ -8,6 +8,8 @@ struct EvaluateCommand: ParsableCommand {
 
   @Argument(help: "The model file.") var model: String
   @Argument(help: ArgumentHelp("A file, a folder, - or a known name.", valueName: "data")) var source: String
+  @Option(help: ArgumentHelp("The targets, where they are in a file of their own.", valueName: "file"))
+  var targetFile: String?
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Printing") var printing: OutputOptions
 
@@ -15,7 +17,8 @@ struct EvaluateCommand: ParsableCommand {
     let file = try ModelFile(contentsOf: model)
     let part: DataPart = DataCatalogue.entry(source)?.testRows == nil ? .train : .test
     let data = try Loader.dataset(
-      source, schema: file.schema, reading, printing, targets: .required, part: part)
+      source, schema: file.schema, reading, printing, targets: .required, part: part,
+      targetFile: targetFile)
     Notes(printing).warn(data.notices)
     let card = try file.scorecard(on: data)
     if printing.json { return Terminal.output(try JSONText.encode(card, indented: true)) }

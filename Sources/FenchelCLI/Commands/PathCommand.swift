@@ -44,7 +44,8 @@ struct PathCommand: ParsableCommand, Configurable {
     }
     Terminal.output(
       printing.json ? try JSONText.encode(result.report, indented: true) : PathCommand.text(result.report))
-    throw ExitCode(Exit.code(for: result.status))
+    let gaps = result.report.points.map(\.certificate.relativeGap)
+    throw ExitCode(Exit.code(for: result.status, gaps: gaps, tolerance: settings.tolerance))
   }
 
   static func text(_ report: PathReport) -> String {

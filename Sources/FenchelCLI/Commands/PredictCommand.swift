@@ -24,36 +24,71 @@ struct PredictCommand: ParsableCommand {
     let data = try Loader.dataset(source, schema: file.schema, reading, printing, targets: .ignored)
     Notes(printing).warn(data.notices)
     let f = file.network.predict(file.scaling.features.applied(to: data.features))
-    let text = try lines(f, file).joined(separator: "\n") + "\n"
+    let predictions = try Predictions(f, file, probabilities: probabilities)
+    let text = printing.json ? try JSONText.encode(predictions, indented: false) + "\n" : predictions.csv
     if let output {
       try AtomicFile.write(Array(text.utf8), to: output)
     } else {
       Terminal.write(text, to: 1)
     }
   }
+}
 
-  /// A header and one line a row.
-  private func lines(_ f: Matrix<Double>, _ file: ModelFile) throws -> [String] {
-    let classes = file.schema.classes
-    if probabilities {
-      guard let p = Scores.probabilities(f, loss: file.report.loss), p.columns == classes.count else {
-        throw UsageError(
-          "--probabilities needs a model with the logistic or softmax loss; this one has \(file.report.loss.rawValue)"
-        )
+/// Predictions as a table: a column a target, or a column a class with `--probabilities`.
+private struct Predictions: Encodable {
+  /// One entry of the table.
+  enum Entry: Encodable {
+    case number(Double)
+    case name(String)
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .number(let value): try container.encode(value)
+      case .name(let text): try container.encode(text)
       }
-      return [classes.map(csv).joined(separator: ",")] + rows(p)
     }
-    let names = file.schema.targets.map { csv($0.name) }.joined(separator: ",")
-    guard file.schema.task == .classification else { return [names] + rows(file.scaling.targets.inverted(f)) }
-    return [names] + Scores.classes(f).map { csv(classes[$0]) }
+
+    var csv: String {
+      switch self {
+      case .number(let value): "\(value)"
+      case .name(let text): Predictions.field(text)
+      }
+    }
   }
 
-  private func rows(_ values: Matrix<Double>) -> [String] {
-    (0..<values.rows).map { k in values.row(k).map { "\($0)" }.joined(separator: ",") }
+  var columns: [String]
+  var rows: [[Entry]]
+
+  /// From the network's outputs F.
+  init(_ f: Matrix<Double>, _ file: ModelFile, probabilities: Bool) throws {
+    let classes = file.schema.classes
+    func numbers(_ values: Matrix<Double>) -> [[Entry]] {
+      (0..<values.rows).map { values.row($0).map { .number($0) } }
+    }
+    columns = file.schema.targets.map(\.name)
+    if probabilities {
+      guard let p = Scores.probabilities(f, loss: file.report.loss), p.columns == classes.count else {
+        let loss = file.report.loss.rawValue
+        throw UsageError(
+          "--probabilities needs a model with the logistic or softmax loss; this one has \(loss)")
+      }
+      (columns, rows) = (classes, numbers(p))
+    } else if file.schema.task == .classification {
+      rows = Scores.classes(f).map { [.name(classes[$0])] }
+    } else {
+      rows = numbers(file.scaling.targets.inverted(f))
+    }
+  }
+
+  /// A header and one line a row.
+  var csv: String {
+    let lines = [columns.map(Predictions.field)] + rows.map { $0.map(\.csv) }
+    return lines.map { $0.joined(separator: ",") + "\n" }.joined()
   }
 
   /// A field with quotes where it needs them.
-  private func csv(_ text: String) -> String {
+  private static func field(_ text: String) -> String {
     guard text.contains(where: { ",\"\n\r".contains($0) }) else { return text }
     return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
   }

@@ -55,7 +55,9 @@ struct TrainCommand: ParsableCommand, Configurable {
     try result.model.write(to: target)
     try folder?.write(result.report)
     try show(result, source: source, target: target)
-    throw ExitCode(Exit.code(for: result.status))
+    throw ExitCode(
+      Exit.code(
+        for: result.status, gaps: [result.report.certificate.relativeGap], tolerance: settings.tolerance))
   }
 
   private func show(_ result: TrainingResult, source: String, target: String) throws {
@@ -68,10 +70,12 @@ struct TrainCommand: ParsableCommand, Configurable {
 
 /// Exit codes of commands that train.
 enum Exit {
-  /// 0 for a certified result, 128 + signal after a signal, 5 for anything that stopped before the tolerance.
-  static func code(for status: Status) -> Int32 {
+  /// 0 for a result that is certified to the tolerance, 128 + signal after a signal, 5 for anything that stopped
+  /// before: the certificates judge, whatever the solver says of itself.
+  static func code(for status: Status, gaps: [Double], tolerance: Double) -> Int32 {
     if let signal = Interruption.signal { return 128 + signal }
-    return status == .solved ? Outcome.done.rawValue : Outcome.stoppedEarly.rawValue
+    let isCertified = status == .solved && gaps.allSatisfy { $0 <= tolerance }
+    return isCertified ? Outcome.done.rawValue : Outcome.stoppedEarly.rawValue
   }
 }
 

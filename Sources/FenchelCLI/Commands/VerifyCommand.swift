@@ -7,27 +7,32 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Recompute a model's certificate from its file and its training data.",
     discussion: """
-      Give the data as they were for training (with --test FRACTION the same fraction and seed are taken again). Exit code 0: the recomputed values
-      prove what the file says. 4: they do not.
+      Give the data as they were for training; with --test FRACTION the same rows are held back again. Exit code 0:
+      the recomputed values prove what the file says. 4: they do not.
       """)
 
   @Argument(help: "The model file.") var model: String
   @Argument(help: ArgumentHelp("The training data.", valueName: "data")) var source: String
   @Option(help: ArgumentHelp("Fraction that was held back for testing.", valueName: "fraction")) var test:
     Double?
-  @OptionGroup(title: "Columns") var columns: ColumnOptions
+  @Option(help: ArgumentHelp("The class weights of the training.", valueName: "weights"))
+  var classWeight: String?
+  @Option(help: ArgumentHelp("The targets, where they are in a file of their own.", valueName: "file"))
+  var targetFile: String?
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Printing") var printing: OutputOptions
 
   func run() throws {
     let file = try ModelFile(contentsOf: model)
-    var table = try Loader.table(source, reading, printing, textColumns: file.schema.textColumns)
+    var table = try Loader.joined(
+      Loader.table(source, reading, printing, textColumns: file.schema.textColumns), targetFile: targetFile,
+      reading, printing)
     if let test {
       let strata = try table.strata(file.schema)
       table = table.selectingRows(
         try Split(rows: table.rows, testFraction: test, seed: file.settings.seed, strata: strata).train)
     }
-    let weights = try columns.classWeight.map { try ClassWeights($0) }
+    let weights = try classWeight.map { try ClassWeights($0) }
     let data: Dataset<Double> = try file.schema.dataset(from: table, classWeights: weights)
     let result = try verify(file, data: data)
     try show(result)

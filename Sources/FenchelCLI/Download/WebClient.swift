@@ -42,8 +42,8 @@ struct WebClient {
     let task = session.dataTask(with: url)
     task.resume()
     while receiver.finished.wait(timeout: .now() + .milliseconds(250)) == .timedOut {
-      let state = receiver.state
-      progress(Int64(state.bytes.count), state.expected)
+      let (received, expected) = receiver.counts
+      progress(received, expected)
     }
     return try receiver.result(url)
   }
@@ -68,6 +68,9 @@ private final class Receiver: NSObject, URLSessionDataDelegate, @unchecked Senda
 
   var state: State { lock.withLock { current } }
 
+  /// Bytes so far and in all; no copy of the bytes is held.
+  var counts: (Int64, Int64?) { lock.withLock { (Int64(current.bytes.count), current.expected) } }
+
   func urlSession(
     _: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,
     completionHandler: @escaping (URLSession.ResponseDisposition) -> Void
@@ -78,7 +81,8 @@ private final class Receiver: NSObject, URLSessionDataDelegate, @unchecked Senda
       current.expected = length >= 0 ? length : nil
       if length > Int64(limit) { current.problem = "\(length) bytes are more than the limit of \(limit)" }
     }
-    completionHandler(state.problem == nil && state.status == 200 ? .allow : .cancel)
+    let isWelcome = lock.withLock { current.problem == nil && current.status == 200 }
+    completionHandler(isWelcome ? .allow : .cancel)
   }
 
   func urlSession(_: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
@@ -113,10 +117,9 @@ struct WebDownloader: Fenchel.Downloader {
     _ address: String, to path: String, progress: @Sendable (_ received: Int, _ total: Int?) -> Void
   ) async throws {
     guard let url = URL(string: address) else { throw UsageError("\(address) is not an address") }
-    var client = WebClient()
-    client.progress = { _, _ in }
-    let bytes = try client.bytes(of: url)
-    progress(bytes.count, bytes.count)
+    let bytes = try withoutActuallyEscaping(progress) { progress in
+      try WebClient(progress: { progress(Int($0), $1.map { Int($0) }) }).bytes(of: url)
+    }
     try AtomicFile.write(bytes, to: path)
   }
 }

@@ -6,22 +6,22 @@ enum Format {
   static func number(_ value: Double) -> String { significant(value, 6) }
 
   static func significant(_ value: Double, _ digits: Int) -> String {
-    String(format: "%.\(digits)g", locale: posix, value)
+    String(format: "%.\(digits)g", value)
   }
 
   /// Two digits and an exponent: `8.3e-05`.
-  static func scientific(_ value: Double) -> String { String(format: "%.1e", locale: posix, value) }
+  static func scientific(_ value: Double) -> String { String(format: "%.1e", value) }
 
   /// A share as a percentage: `97.2 %`.
   static func percent(_ share: Double) -> String {
-    share.isFinite ? String(format: "%.2f %%", locale: posix, 100 * share) : "–"
+    share.isFinite ? String(format: "%.2f %%", 100 * share) : "–"
   }
 
   /// `0.31 s`, `42.0 s`, `3 min 20 s`, `2 h 5 min`.
   static func duration(_ seconds: Double) -> String {
     switch seconds {
-    case ..<10: return String(format: "%.2f s", locale: posix, seconds)
-    case ..<60: return String(format: "%.1f s", locale: posix, seconds)
+    case ..<10: return String(format: "%.2f s", seconds)
+    case ..<60: return String(format: "%.1f s", seconds)
     case ..<3600: return "\(Int(seconds) / 60) min \(Int(seconds) % 60) s"
     case ..<1e9: return "\(Int(seconds) / 3600) h \(Int(seconds) % 3600 / 60) min"
     default: return "very long"
@@ -33,15 +33,13 @@ enum Format {
     var value = Double(count)
     for unit in ["B", "KB", "MB", "GB"] {
       if value < 1000 {
-        return unit == "B" ? "\(count) B" : String(format: "%.1f %@", locale: posix, value, unit)
+        return unit == "B" ? "\(count) B" : String(format: "%.1f %@", value, unit)
       }
       value /= 1000
     }
-    return String(format: "%.1f TB", locale: posix, value)
+    return String(format: "%.1f TB", value)
   }
 
   /// `1 neuron`, `12 neurons`.
   static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-
-  private static let posix = Locale(identifier: "en_US_POSIX")
 }
