@@ -113,13 +113,15 @@ extension Double: Scalar {
   }
 
   public static func maskedAdd(
-    _ sum: UnsafeMutablePointer<Double>, _ z: UnsafePointer<Double>, _ bits: UnsafePointer<UInt64>, _ count: Int
+    _ sum: UnsafeMutablePointer<Double>, _ z: UnsafePointer<Double>, _ bits: UnsafePointer<UInt64>,
+    _ count: Int
   ) {
     fenchel_masked_add_d(sum, z, bits, count)
   }
 
   public static func maskedCopy(
-    _ target: UnsafeMutablePointer<Double>, _ z: UnsafePointer<Double>, _ bits: UnsafePointer<UInt64>, _ count: Int
+    _ target: UnsafeMutablePointer<Double>, _ z: UnsafePointer<Double>, _ bits: UnsafePointer<UInt64>,
+    _ count: Int
   ) {
     fenchel_masked_copy_d(target, z, bits, count)
   }

@@ -119,7 +119,8 @@ extension Float: Scalar {
   }
 
   public static func maskedCopy(
-    _ target: UnsafeMutablePointer<Float>, _ z: UnsafePointer<Float>, _ bits: UnsafePointer<UInt64>, _ count: Int
+    _ target: UnsafeMutablePointer<Float>, _ z: UnsafePointer<Float>, _ bits: UnsafePointer<UInt64>,
+    _ count: Int
   ) {
     fenchel_masked_copy_s(target, z, bits, count)
   }
