@@ -18,6 +18,8 @@ enum Interruption {
   static func install() {
     _ = cancellation.isRequested
     _ = received.load(ordering: .relaxed)
+    var awaited = sigset_t()
+    sigemptyset(&awaited)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       var old = sigaction()
       sigaction(number, nil, &old)
@@ -27,7 +29,10 @@ enum Interruption {
       sigemptyset(&new.sa_mask)
       new.sa_flags = SA_RESTART
       sigaction(number, &new, nil)
+      sigaddset(&awaited, number)
     }
+    // Blocked where the program was started from a thread that blocks them.
+    pthread_sigmask(SIG_UNBLOCK, &awaited, nil)
   }
 
   private static func isIgnored(_ action: sigaction) -> Bool {

@@ -79,11 +79,17 @@ public func drive<S: Solver, Problem: Certifiable>(
   let clock = ContinuousClock()
   let start = clock.now
   var best = Solution(
-    point: solver.point, certificate: problem.certificate(at: solver.point), status: .solved, iterations: 0,
-    seconds: 0)
-  var sinceCertificate = 0
+    point: solver.point,
+    certificate: Certificate(primal: .infinity, dual: -.infinity, scope: .restricted), status: .solved,
+    iterations: 0, seconds: 0)
+  var sinceCertificate = 1
+  func certify() {
+    sinceCertificate = 0
+    best.keepBetter(solver.point, problem.certificate(at: solver.point))
+  }
   func finish(_ status: Status) -> Solution<S.Point> {
-    best.status = status
+    if sinceCertificate > 0 { certify() }
+    best.status = best.certificate.relativeGap <= limits.tolerance ? .solved : status
     best.seconds = start.duration(to: clock.now).seconds
     return best
   }
@@ -97,22 +103,21 @@ public func drive<S: Solver, Problem: Certifiable>(
     best.iterations += 1
     sinceCertificate += 1
     if outcome != .advanced || sinceCertificate >= limits.certificateInterval {
-      sinceCertificate = 0
-      best.keepBetter(solver.point, problem.certificate(at: solver.point))
+      certify()
       if outcome == .stalled || outcome == .failed {
-        if best.certificate.relativeGap <= limits.tolerance { return finish(.solved) }
         return finish(outcome == .failed ? .numericalFailure : .stalled)
       }
     }
     progress?(
       Progress(
-        phase: phase, iteration: best.iterations, seconds: seconds, certificate: best.certificate))
+        phase: phase, iteration: best.iterations, seconds: seconds,
+        certificate: best.certificate.primal.isFinite ? best.certificate : nil))
   }
 }
 
 extension Solution {
   /// Keeps the point of lesser primal and the larger of both dual bounds (each holds for the problem).
-  mutating func keepBetter(_ other: Point, _ certificate: Certificate) {
+  package mutating func keepBetter(_ other: Point, _ certificate: Certificate) {
     let dual = max(self.certificate.dual, certificate.dual)
     if certificate.primal <= self.certificate.primal {
       point = other

@@ -207,7 +207,8 @@ public struct PatternRefinement {
     method.maximumBytes = options.maximumBytes
     method.progress = progress
     let began = clock.now
-    guard InteriorPointMethod.stepWork(state.program, groups: state.groups) <= options.maximumStepWork
+    guard InteriorPointMethod.stepWork(state.program, groups: state.groups) <= options.maximumStepWork,
+      limits.cancellation?.isRequested != true
     else { return certifyLocally(&state) }
     let outcome = try method.solve(from: state.groups)
     state.programSeconds += began.duration(to: clock.now).seconds
@@ -231,7 +232,8 @@ public struct PatternRefinement {
     for i in 0..<gradient.count { gradient.storage[i] = -gradient.storage[i] }
     state.solution.point.θ = gradient
     state.solution.certificate = state.program.certificate(at: state.solution.point)
-    state.solution.status = .stoppedAtLimit(.work)
+    state.solution.status =
+      limits.cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.work)
     state.isLocal = true
   }
 

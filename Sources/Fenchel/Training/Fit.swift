@@ -50,14 +50,16 @@ public struct Fitting {
     let patterns = try earlier?.program.patterns ?? fixedPatterns()
     let λMax = try earlier?.λMax ?? largestUsefulλ(patterns)
     let program = try program(patterns, λ: λ(λMax))
-    var method = WorkingSetMethod(program, limits: limits)
-    method.progress = progress
-    method.maximumBytes = maximumBytes
-    let outcome = try method.solve(from: earlier?.solution.point.groups ?? [])
-    return Fit(program: program, solution: outcome.solution, λMax: λMax)
+    let solving = ProgramSolving(
+      settings: settings, limits: limits, maximumBytes: maximumBytes, progress: progress)
+    let solution = try solving.solve(program, from: earlier?.solution.point.groups ?? [])
+    return Fit(program: program, solution: solution, λMax: λMax)
   }
 
   private func refine() throws -> Fit {
+    guard settings.solver == .auto || settings.solver == .interiorPoint else {
+      throw TrainingError.solver(settings.solver, settings.model, problem.kind)
+    }
     let λMax = searchedλMax()
     var refinement = PatternRefinement(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ(λMax),

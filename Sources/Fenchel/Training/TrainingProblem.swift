@@ -99,7 +99,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case noWeight(String)
   case scale(String)
   case gates(String)
-  case solver(SolverChoice, ModelKind)
+  case solver(SolverChoice, ModelKind, LossKind)
 
   public var description: String {
     switch self {
@@ -112,8 +112,9 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .scale(let source):
       "\(source): features of this size overflow; scale them, or leave standardisation on"
     case .gates(let what): what
-    case .solver(let solver, let model):
-      "the solver \(solver.rawValue) does not solve the model \(model.rawValue)"
+    case .solver(let solver, let model, let loss):
+      "the solver \(solver.rawValue) does not solve the model \(model.rawValue) with the \(loss.rawValue) loss; "
+        + "take auto or interior-point"
     }
   }
 }

@@ -58,8 +58,13 @@ public enum PatternChoice: Sendable, Equatable {
 
 /// The solvers by the names of the command line.
 public enum SolverChoice: String, Codable, Sendable, CaseIterable {
-  case auto, fista, admm
-  case activeSet = "active-set"
+  /// The one that suits the program.
+  case auto
+  /// Accelerated proximal gradients on working sets; gated networks.
+  case fista
+  /// Semismooth Newton on working sets; gated networks.
+  case newton
+  /// Every program.
   case interiorPoint = "interior-point"
 }
 

@@ -50,19 +50,23 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
           map: problem.map.restricted(toOutput: $0), loss: problem.loss.restricted(toOutput: $0), λ: problem.λ
         )
       }
-    let usesNewton =
-      switch method {
-      case .accelerated: false
-      case .newton: true
-      case .automatic: Self.newtonBytes(problem) <= 1 << 30 && problem.map.samples <= 4000
-      }
+    let usesNewton = Self.usesNewton(method, samples: problem.map.samples, outputs: c)
     parts = problems.map { WorkingSetIteration($0, usesNewton: usesNewton) }
     exhausted = parts.map { _ in nil }
   }
 
-  /// Bytes of the matrices that Newton's method keeps.
-  public static func newtonBytes(_ problem: GroupLassoProblem<Operator>) -> Int {
-    (problem.map.outputs + 2) * problem.map.samples * problem.map.samples * MemoryLayout<Element>.size
+  /// Whether a method comes to Newton's for a problem of this size.
+  public static func usesNewton(_ method: Method, samples n: Int, outputs c: Int) -> Bool {
+    switch method {
+    case .accelerated: false
+    case .newton: true
+    case .automatic: n <= 4000 && newtonBytes(samples: n, outputs: c) <= 1 << 30
+    }
+  }
+
+  /// Bytes of the matrices that Newton's method keeps: one n × n an output, and two to work with.
+  public static func newtonBytes(samples n: Int, outputs c: Int) -> Int {
+    (c + 2) * n * n * MemoryLayout<Element>.size
   }
 
   /// ℓ(F) + λΣ‖w_r‖ at the best point, in working precision: it steers the method and proves nothing.
