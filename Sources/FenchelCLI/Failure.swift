@@ -34,6 +34,7 @@ extension Outcome {
       }
     case let error as VerificationError:
       if case .noCertificate = error { self = .badModel } else { self = .badData }
+    case TrainingError.solver: self = .usage
     case is TrainingError, is LossError: self = .badData
     case is PatternError, is PathError: self = .usage
     case let error as ProgramError:

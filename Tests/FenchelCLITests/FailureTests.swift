@@ -5,9 +5,14 @@ import Testing
 /// What goes wrong ends with one line, the exit code of the contract, and no half-written file.
 @Suite struct FailureTests {
   @Test(arguments: [
-    ("a,y\n1,2\n3\n", [], "data.csv:3", 3), ("a,y\n1,2\nx,4\n", [], "data.csv:3", 3),
-    ("a,y\n1,nan\n2,1\n", ["--task", "regression"], "data.csv", 3),
-    ("a,y\n1,1e400\n", [], "data.csv:2", 3), ("", [], "data.csv", 3), ("a,y\n", [], "data.csv", 3),
+    ("a,y\n1,2\n3\n", [], "data.csv:3", 3),
+    ("a,y\n1,0.5\n2,x\n", ["--task", "regression"], "data.csv:3:3", 3),
+    ("a,y\n1,nan\n2,1\n", ["--task", "regression"], "data.csv:2", 3),
+    ("a,y\nnan,0.5\n2,1.5\n", [], "\"a\" is missing", 3),
+    ("a,y\n1,inf\n2,1.5\n", ["--task", "regression"], "infinite", 3),
+    ("a,w,y\n1,nan,0.5\n2,1,1.5\n", ["--weights", "w"], "w", 3),
+    ("a,y\n1,1e400\n2,0.5\n", ["--task", "regression"], "data.csv:2:3", 3), ("", [], "data.csv", 3),
+    ("a,y\n", [], "data.csv", 3),
     ("a,\"y\n1,2\n", [], "data.csv", 3), ("a,y\n1,k\n2,k\n", [], "class", 3),
     ("a,y\n1,0\n2,1\n", [], "--task", 2), ("a,w,y\n1,-1,0.5\n2,1,1.5\n", ["--weights", "w"], "weight", 3),
     ("a,w,y\n1,0,0.5\n2,0,1.5\n", ["--weights", "w"], "weight", 3),
@@ -16,7 +21,11 @@ import Testing
     ("a,y\n1,0.5\n2,1.5\n", ["--test", "1.5"], "--test", 2),
     ("a,y\n1,0.5\n2,1.5\n", ["--test", "none.csv"], "none.csv", 3),
     ("a,y\n1,0.5\n2,1.5\n", ["--patterns", "none.npy"], "none.npy", 3),
-    ("a,y\n1,0.5\n2,1.5\n", ["--max-memory", "0.000001"], "memory", 6),
+    ("a,y\n1,0.5\n2,1.5\n", ["--lambda", "0"], "--lambda", 2),
+    ("a,y\n1,0.5\n2,1.5\n", ["--lambda", "nan"], "--lambda", 2),
+    ("a,y\n1,0.5\n2,1.5\n", ["--patterns", "refin"], "refine", 2),
+    ("a,y\n1,0.5\n2,1.5\n", ["--solvr", "auto"], "--solver", 2),
+    ("a,y\n1,0.5\n2,1.5\n", ["--solver", "newton"], "newton", 2),
     ("a,y\n1,0.5\n2,1.5\n", ["--output", "/dev/full"], "/dev/full", 6),
   ])
   func badInput(text: String, arguments: [String], message: String, code: Int) throws {
@@ -79,12 +88,20 @@ import Testing
   @Test func aLimitThatEndsTheRunIsNotAnError() throws {
     try CommandLineTool.inFolder { tool in
       let result = try tool.run(
-        "train", "digits", "--tolerance", "1e-13", "--patterns", "300", "--time-limit", "0.3", "-o", "m",
-        "--json",
-        "--quiet")
+        "train", "digits", "--model", "gated-relu", "--tolerance", "1e-13", "--patterns", "300",
+        "--time-limit",
+        "0.3", "-o", "m", "--json", "--quiet")
       #expect(result.code == 5, "\(result.error)")
       let file = try ModelFile(contentsOf: tool.path("m"))
       #expect(file.report.status == "time-limit" && file.report.certificate.relativeGap > 1e-13)
+    }
+  }
+
+  @Test func programsThatMemoryDoesNotHold() throws {
+    try CommandLineTool.inFolder { tool in
+      let result = try tool.run("train", "digits", "--patterns", "300", "--max-memory", "0.01")
+      #expect(result.code == 6 && result.error.contains("MiB"), "\(result.error)")
+      #expect(tool.files.isEmpty)
     }
   }
 
@@ -94,7 +111,10 @@ import Testing
     try CommandLineTool.inFolder { tool in
       let process = Process()
       process.executableURL = CommandLineTool.program
-      process.arguments = ["train", "digits", "--tolerance", "1e-13", "--precision", "double", "-o", "m"]
+      process.arguments = [
+        "train", "digits", "--model", "gated-relu", "--patterns", "1000", "--solver", "fista", "--tolerance",
+        "1e-13", "--precision", "double", "-o", "m",
+      ]
       process.currentDirectoryURL = tool.folder
       try tool.write("", to: "progress")
       let progress = try FileHandle(forWritingTo: tool.folder.appendingPathComponent("progress"))

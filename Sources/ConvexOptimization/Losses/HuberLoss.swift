@@ -23,6 +23,11 @@ public struct HuberLoss<Element: Scalar>: EntrywiseLoss {
 
   public var entrySmoothness: Element { 1 }
 
+  /// The Moreau envelope of δ|f − y|.
+  public func kink(sample k: Int, output j: Int) -> Kink<Element>? {
+    data.kink(k, position: targets[k, j], left: -δ, right: δ, isEnveloped: true)
+  }
+
   public func term(_ f: Element, _ y: Element) -> Element {
     let r = abs(f - y)
     let q = r < δ ? r : δ

@@ -24,21 +24,34 @@ public protocol Loss<Element>: SmoothFunction, ProximableFunction, ConjugableFun
   func hessianFactor(at f: Matrix<Element>) -> HessianFactor<Element>
   /// Whether every ℓ_k is piecewise linear with one kink an entry (hinge, absolute, quantile).
   var isPiecewiseLinear: Bool { get }
-  /// For ℓ_k(f) = max(left·(f − position), right·(f − position)), weight included: its kink. Otherwise,
-  /// and where the weight is 0, nil.
+  /// For ℓ_k(f) = max(left·(f − position), right·(f − position)), weight included, or the Moreau envelope of such a
+  /// function: its kink. Otherwise, and where the weight is 0, nil.
   func kink(sample k: Int, output j: Int) -> Kink<Element>?
 }
 
-/// The kink of a convex piecewise linear function of two pieces, left < right.
+/// A convex function of two slopes, left < right, or its Moreau envelope:
+///
+///     h(f) = min_t max(left·(f − position − t), right·(f − position − t)) + t²/(2·compliance).
+///
+/// A compliance of 0 stands for the function itself, t = 0.
 public struct Kink<Element: Scalar>: Sendable, Equatable {
   public var position: Element
   public var left: Element
   public var right: Element
+  public var compliance: Element
 
-  public init(position: Element, left: Element, right: Element) {
+  public init(position: Element, left: Element, right: Element, compliance: Element = 0) {
     self.position = position
     self.left = left
     self.right = right
+    self.compliance = compliance
+  }
+
+  /// h(f).
+  public func value(at f: Element) -> Element {
+    let r = f - position
+    let slope = r >= right * compliance ? right : r <= left * compliance ? left : r / compliance
+    return slope * (r - slope * compliance / 2)
   }
 }
 

@@ -80,9 +80,13 @@ extension WeightedTargets {
     try self.init(targets, weights: weights, allowed: "labels −1 and 1") { $0 == 1 || $0 == -1 }
   }
 
-  /// The kink of sample k with its weight; nil for a weight of 0, which leaves no kink.
-  func kink(_ k: Int, position: Element, left: Element, right: Element) -> Kink<Element>? {
+  /// The kink of sample k with its weight, or its envelope by ½t² with that weight; nil for a weight of 0, which
+  /// leaves no kink.
+  func kink(
+    _ k: Int, position: Element, left: Element, right: Element, isEnveloped: Bool = false
+  ) -> Kink<Element>? {
     let s = weights[k]
-    return s == 0 ? nil : Kink(position: position, left: s * left, right: s * right)
+    guard s > 0 else { return nil }
+    return Kink(position: position, left: s * left, right: s * right, compliance: isEnveloped ? 1 / s : 0)
   }
 }

@@ -146,7 +146,9 @@ extension ModelFile {
   }
 
   private static func checkFormat(_ metadata: [String: String], _ source: String) throws {
-    guard let text = metadata[Key.format], let format = Int(text), let madeBy = metadata[Key.version] else {
+    guard let text = metadata[Key.format], let format = Int(text), let madeBy = metadata[Key.version],
+      madeBy.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ Int($0) != nil })
+    else {
       throw ModelFileError.damaged(path: source, "a safetensors file, but not of fenchel")
     }
     guard format <= formatVersion else { throw ModelFileError.newer(path: source, madeBy: madeBy) }

@@ -39,6 +39,22 @@ public struct GroupPricing {
     return found.flatMap { $0 }
   }
 
+  /// ‖XᵀD_iθ_j‖ for every pattern and output, P × c, in fast arithmetic.
+  func plainNorms(θ: Matrix<Double>) -> Matrix<Double> {
+    let size = 16
+    let (count, outputs) = (program.patterns.count, program.outputs)
+    let tiles = Parallel.tiles(of: size, covering: count)
+    var norms = Matrix<Double>(count, outputs)
+    norms.withMutablePointer { norms in
+      Parallel.forEach(tiles: tiles * outputs, work: program.x.count * count * outputs) { index in
+        let (range, j) = (Parallel.range(ofTile: index / outputs, size: size, count: count), index % outputs)
+        let images = images(range, output: j, θ: θ).rowNorms
+        for (i, norm) in zip(range, images) { norms[i * outputs + j] = norm }
+      }
+    }
+    return norms
+  }
+
   private func prices(
     _ range: Range<Int>, output j: Int, θ: Matrix<Double>, above threshold: Double
   ) -> [Price] {

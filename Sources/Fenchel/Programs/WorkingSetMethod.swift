@@ -34,6 +34,7 @@ public struct WorkingSetMethod {
     var state = State(best: zeroPoint())
     let groups = initial.isEmpty ? highestPriced(state.best) : initial
     var tolerance = groups.count == program.allGroups.count || !initial.isEmpty ? limits.tolerance / 4 : 1e-2
+    var isCautious = false
     var method = try restricted(to: groups, tolerance: tolerance)
     while true {
       state.rounds += 1
@@ -45,6 +46,16 @@ public struct WorkingSetMethod {
         Progress(
           phase: "interior point", iteration: state.best.iterations, seconds: state.best.seconds,
           certificate: state.best.certificate))
+      if status == .stalled || status == .numericalFailure {
+        _ = state.keep(zeroPoint().point, program)  // optimal for a large λ, where no interior point is near
+      }
+      if (status == .stalled || status == .numericalFailure), !isCautious,
+        state.best.certificate.relativeGap > limits.tolerance
+      {
+        isCautious = true
+        method = try restricted(to: method.groups, tolerance: tolerance, isCautious: true)
+        continue
+      }
       if let status = finalStatus(state, roundStatus: status, tolerance: tolerance) {
         state.best.status = status
         return Outcome(solution: state.best, groups: method.groups, rounds: state.rounds)
@@ -52,7 +63,8 @@ public struct WorkingSetMethod {
       let missing = violated(prices, members: Set(method.groups), state.best.certificate)
       let gap = state.best.certificate.relativeGap
       tolerance = missing.isEmpty ? tolerance / 10 : min(tolerance, max(limits.tolerance / 4, gap / 10))
-      method = try restricted(to: method.groups + missing, tolerance: tolerance)
+      method = try restricted(
+        to: method.groups + missing, tolerance: tolerance, isCautious: isCautious)
     }
   }
 
@@ -107,11 +119,11 @@ public struct WorkingSetMethod {
   }
 
   private func restricted(
-    to groups: [TwoLayerGroup], tolerance: Double
+    to groups: [TwoLayerGroup], tolerance: Double, isCautious: Bool = false
   ) throws(ProgramError) -> InteriorPointMethod {
     let bytes = InteriorPointMethod.bytes(program, groups: groups)
     guard bytes <= maximumBytes else { throw .memory(needed: bytes, limit: maximumBytes) }
-    return InteriorPointMethod(program, groups: groups, tolerance: tolerance)
+    return InteriorPointMethod(program, groups: groups, tolerance: tolerance, isCautious: isCautious)
   }
 
   /// Runs the method until its own measure says that the point is worth certifying, or a limit ends it.

@@ -159,7 +159,7 @@ extension GroupLassoSolverTests {
 
   @Test("A working set smaller than the program, in Float, ends with a gap over all groups")
   func workingSets() throws {
-    let problem = try random(n: 1500, d: 40, p: 900, c: 1, fraction: 0.3, of: Float.self)
+    let problem = try random(n: 1500, d: 40, p: 1800, c: 1, fraction: 0.5, of: Float.self)
     var solver = Solver(problem, tolerance: 1e-3, method: .accelerated)
     #expect(run(&solver, budget: 2000) != nil)
     #expect(solver.workingSetSize < problem.map.groups)
@@ -173,9 +173,11 @@ extension GroupLassoSolverTests {
     let problem = try random(n: 100, d: 5, p: 30, c: 2, fraction: 0.1, of: Float.self)
     var solver = Solver(problem, tolerance: 0, method: .newton)
     var last = StepOutcome.advanced
-    for _ in 0..<20_000 where last != .stalled && last != .failed { last = solver.step() }
-    #expect(last == .stalled || abs(solver.relativeGap) <= 1e-6)
-    #expect(abs(solver.relativeGap) <= 1e-4)
+    for _ in 0..<20_000 where last == .advanced || solver.relativeGap > 1e-5 && last != .stalled {
+      last = solver.step()
+    }
+    #expect(last == .stalled || last == .readyForCertificate, "\(last), gap \(solver.relativeGap)")
+    #expect(abs(solver.relativeGap) <= 1e-5)
   }
 
   @Test("The same bits for 1, 2 and 3 threads", arguments: [LossKind.squared, .logistic])

@@ -57,7 +57,7 @@ extension DataCatalogue.Entry {
   /// The folder in which the data set was found, or `nil` (also for one inside the program).
   public var folder: String? {
     guard !isBuiltIn else { return nil }
-    return DataCatalogue.searchPath.map { "\($0)/\(name)" }.first { InputFile.kind($0).isFolder }
+    return DataCatalogue.searchPath.map { "\($0)/\(name)" }.first { DownloadFolder.hasFiles($0) }
   }
 
   /// Where the data set is: "inside the program", a folder, or "not found".

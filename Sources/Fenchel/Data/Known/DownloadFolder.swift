@@ -28,6 +28,19 @@ enum DownloadFolder {
 
   static func remove(_ path: String) { unlink(path) }
 
+  /// Whether the path is a folder with a file in it that is not hidden.
+  static func hasFiles(_ path: String) -> Bool {
+    guard let stream = opendir(path) else { return false }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { return true }
+    }
+    return false
+  }
+
+  /// Removes a folder without files, as a failed download leaves it.
+  static func removeIfEmpty(_ path: String) { rmdir(path) }
+
   /// Makes a folder and those above it.
   static func makeFolder(_ path: String) throws {
     var prefix = path.hasPrefix("/") ? "/" : ""

@@ -61,6 +61,7 @@ extension DataCatalogue.Entry {
     guard !isBuiltIn else { return [] }
     let folder = "\(root)/\(name)"
     try DownloadFolder.makeFolder(folder)
+    defer { DownloadFolder.removeIfEmpty(folder) }
     DownloadFolder.removeLeftovers(in: folder)
     var paths: [String] = []
     for file in files {

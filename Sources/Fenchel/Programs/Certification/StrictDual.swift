@@ -34,6 +34,22 @@ struct StrictDual {
     return total
   }
 
+  /// For every output a bound on the rounding error of ‖XᵀD_iθ_j‖ in Double, in whatever order a product adds:
+  /// γ_{n+d+4} ‖|X|ᵀ|θ_j|‖ with γ_m = m u/(1 − m u) (Higham 2002, §3.1), twice over for the rounding of the bound.
+  func roundingOfProducts() -> [Double] {
+    let (n, d) = (x.rows, x.columns)
+    let m = Double(n + d + 4) * Double.ulpOfOne / 2
+    return (0..<θ.columns).map { j in
+      var sums = [Double](repeating: 0, count: d)
+      for k in 0..<n {
+        let size = abs(θ[k, j])
+        guard size > 0 else { continue }
+        for l in 0..<d { sums[l] += size * abs(x[k, l]) }
+      }
+      return 2 * m / (1 - m) * Self.norm(sums)
+    }
+  }
+
   /// ‖σq + Σ_k α_k (2D_i − I)_k x_k‖ for a sparse α.
   func norm(_ q: [Double], sign σ: Double, pattern i: Int, multipliers: SparseVector) -> Double {
     var sum = q.map { σ * $0 }

@@ -19,6 +19,9 @@ public struct InteriorPointMethod: Solver {
   public private(set) var optimality = Optimality()
   private let tolerance: Double
   private var shortSteps = 0
+  /// Whether steps keep well inside the cones and products near the central path, and predictions under a loss with
+  /// exponentials move by a few units at most: slower, for programs whose optimum is degenerate.
+  private let isCautious: Bool
 
   /// How far an iterate is from optimal, by the method's own measure.
   public struct Optimality: Sendable {
@@ -42,10 +45,13 @@ public struct InteriorPointMethod: Solver {
   }
 
   /// A method on the given groups of a program, at its starting point. It reports `.readyForCertificate` once its
-  /// own relative gap is below `tolerance`.
-  public init(_ program: TwoLayerProgram, groups: [TwoLayerGroup], tolerance: Double) {
+  /// own relative gap is below `tolerance`. A cautious one is slower and gets further where an optimum is degenerate.
+  public init(
+    _ program: TwoLayerProgram, groups: [TwoLayerGroup], tolerance: Double, isCautious: Bool = false
+  ) {
     self.program = program
     self.tolerance = tolerance
+    self.isCautious = isCautious
     let (n, d) = (program.samples, program.features)
     let offset = Offset(program.x)
     self.offset = offset
@@ -145,7 +151,7 @@ public struct InteriorPointMethod: Solver {
       let predicted = complementarity(afterStep: min(1, maximalStep()))
       let ratio = min(1, max(0, predicted / (μ * Double(degree))))
       keepSecondOrder()
-      let σμ = ratio * ratio * ratio * μ
+      let σμ = max(ratio * ratio * ratio, isCautious ? 0.1 : 0) * μ
       var Δθ = direction(centring: σμ, x)
       let length = improveCentrality(&Δθ, length: stepLength(), σμ: σμ, x)
       return advance(by: length, Δθ)
@@ -155,13 +161,14 @@ public struct InteriorPointMethod: Solver {
   /// Leaves out the groups that are on their way to zero: small, with a dual variable well inside its cone. A
   /// group dropped in error shows as violated when the point is priced. Halves the cost of later iterations.
   private mutating func dropInactiveGroups() {
+    guard !isCautious else { return }
     guard optimality.relativeGap < 0.5 else { return }
     let (smallest, inside) = (1e-2 * blocks.reduce(0) { max($0, $1.t) }, 0.7 * program.λ)
     blocks.removeAll { $0.age > 6 && $0.t < smallest && $0.dualNorm < inside }
   }
 
-  /// 0.99 of the way to the boundary, at most 1.
-  private func stepLength() -> Double { min(1, 0.99 * maximalStep()) }
+  /// 0.99 of the way to the boundary, 0.9 with caution; at most 1.
+  private func stepLength() -> Double { min(1, (isCautious ? 0.9 : 0.99) * maximalStep()) }
 
   /// Up to three centrality corrections (Gondzio 1996): each aims at complementarity products between a tenth
   /// and ten times σμ after a somewhat longer step, with the factors at hand. Returns the length of the step.
@@ -266,6 +273,10 @@ public struct InteriorPointMethod: Solver {
     guard length.isFinite, Δθ.storage.allSatisfy(\.isFinite) else { return .failed }
     shortSteps = length < 1e-6 ? shortSteps + 1 : 0
     if shortSteps >= 3 { return .stalled }
+    var length = length
+    if isCautious, [.logistic, .softmax, .poisson].contains(program.kind) {
+      length = min(length, 3 / max(loss.largestChange(Δθ: Δθ), 1e-300))
+    }
     for block in blocks { block.advance(by: length) }
     loss.advance(by: length, Δθ: Δθ)
     return .advanced

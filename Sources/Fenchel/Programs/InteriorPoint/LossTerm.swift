@@ -8,7 +8,8 @@ import LinearAlgebra
 /// * Softmax: ℓ″ = s(diag p − ppᵀ); Δθ_j/(s p_j) + ΔF_j = ν + …, Σ_j Δθ_j = 0: E = 1/(s p) and one more
 ///   unknown ν per sample (`isCoupled`).
 /// * A kink max(a(f − κ), b(f − κ)) is a pair of inequalities: f − κ = r − q with r, q ≥ 0 and multipliers
-///   z_r + z_q = b − a, θ = −a − z_q; hence E = r/z_r + q/z_q.
+///   z_r + z_q = b − a, θ = −a − z_q; hence E = r/z_r + q/z_q. For its Moreau envelope with compliance γ (Huber,
+///   squared hinge: their ℓ″ jumps, where Newton's method would cycle) f − κ = r − q − γθ, and E is larger by γ.
 struct LossTerm {
   let loss: any Loss<Double>
   let isCoupled: Bool
@@ -58,12 +59,17 @@ struct LossTerm {
       for j in 0..<c {
         θ[k, j] = -gradient[k, j]
         guard let kink = loss.kink(sample: k, output: j), kink.right > kink.left else { continue }
-        let v = -kink.position
+        if kink.compliance > 0 {
+          let margin = 0.1 * min(kink.right - kink.left, 1 / kink.compliance)
+          θ[k, j] = min(max(θ[k, j], margin - kink.right), -kink.left - margin)
+        } else {
+          θ[k, j] = -(kink.left + kink.right) / 2
+        }
+        let v = kink.compliance * θ[k, j] - kink.position
         let slack = scale + abs(v)
         let pair = KinkPair(
           index: k * c + j, kink: kink, r: slack + max(v, 0), q: slack + max(-v, 0),
-          z: (kink.right - kink.left) / 2)
-        θ[k, j] = -kink.left - pair.z
+          z: -kink.left - θ[k, j])
         kinks.append(pair)
       }
     }
@@ -93,7 +99,7 @@ struct LossTerm {
     }
     for pair in kinks {
       let zr = pair.slope - pair.z
-      inverseCurvature.storage[pair.index] = pair.r / zr + pair.q / pair.z
+      inverseCurvature.storage[pair.index] = pair.r / zr + pair.q / pair.z + pair.kink.compliance
       gradient.storage[pair.index] = -θ.storage[pair.index]
     }
     return (0..<θ.count).reduce(0) { max($0, abs(θ.storage[$1] + gradient.storage[$1])) }
@@ -107,7 +113,8 @@ struct LossTerm {
     for index in kinks.indices {
       let pair = kinks[index]
       let zr = pair.slope - pair.z
-      let ρ = predictions.storage[pair.index] - pair.kink.position - (pair.r - pair.q)
+      let elastic = pair.kink.compliance * θ.storage[pair.index]
+      let ρ = predictions.storage[pair.index] - pair.kink.position + elastic - (pair.r - pair.q)
       let (cr, cq) = pair.targets(σμ)
       target.storage[pair.index] = cr / zr - cq / pair.z - ρ
     }
@@ -139,6 +146,13 @@ struct LossTerm {
 
   /// Largest step that keeps the kinks' variables positive.
   func maximalStep() -> Double { kinks.reduce(.infinity) { min($0, $1.length($0)) } }
+
+  /// The largest |ΔF| = |R − E Δθ| of a step, for coupled outputs up to what moves all of them alike.
+  func largestChange(Δθ: Matrix<Double>) -> Double {
+    (0..<θ.count).reduce(0) {
+      max($0, abs(target.storage[$1] - inverseCurvature.storage[$1] * Δθ.storage[$1]))
+    }
+  }
 
   /// Sum of the complementarity products after a step of length a.
   func complementarity(afterStep a: Double = 0) -> Double {

@@ -1,0 +1,136 @@
+import ConvexOptimization
+import Fenchel
+import FenchelTestSupport
+import LinearAlgebra
+import Testing
+
+/// What `train` promises whatever the data: the same answer every time, no worse than local training, and a
+/// certificate that `verify` finds again.
+struct TrainingTests {
+  private func builtIn(_ name: String) throws -> Dataset<Double> {
+    let table = try #require(DataCatalogue.entry(name)).read()
+    return try Schema(inferredFrom: table).dataset(from: table)
+  }
+
+  /// Rows (a, b, y), the first `repeated` of them twice, or with weight 2 in a column of its own.
+  private func rows(repeated: Int, asWeights: Bool) throws -> Dataset<Double> {
+    let random: Matrix<Double> = Philox(seed: 5).normalMatrix(20, 3)
+    let times = (0..<20).map { $0 < repeated ? 2 : 1 }
+    func column(_ j: Int) -> [Double] {
+      (0..<20).flatMap { k in [Double](repeating: random[k, j], count: asWeights ? 1 : times[k]) }
+    }
+    var table = Table(
+      source: "rows", names: ["a", "b", "y"], columns: (0..<3).map { .numbers(column($0)) })
+    var options = SchemaOptions()
+    options.task = .regression
+    if asWeights {
+      table.names.append("w")
+      table.columns.append(.numbers(times.map { Double($0) }))
+      options.weights = "w"
+      options.targets = ["y"]
+    }
+    return try Schema(inferredFrom: table, options: options).dataset(from: table)
+  }
+
+  @Test("Refinement is never worse than the local training it starts from", arguments: ["iris", "diabetes"])
+  func neverWorseThanLocalTraining(name: String) throws {
+    for seed: UInt64 in 0..<3 {
+      var settings = TrainingSettings()
+      settings.lambda = .ratio(0.1)
+      settings.seed = seed
+      let fit = try Fitting(TrainingProblem(builtIn(name), settings: settings), settings: settings).fit()
+      let local = try #require(fit.localObjective)
+      #expect(fit.solution.certificate.primal <= local, "\(name), seed \(seed)")
+    }
+  }
+
+  @Test("The same bits for 1, 2 and 3 threads, and once more")
+  func sameBits() throws {
+    let data = try builtIn("iris")
+    for model in ModelKind.allCases {
+      var settings = TrainingSettings()
+      settings.model = model
+      settings.lambda = .ratio(0.05)
+      func trained() throws -> [Network] { [try train(data, settings: settings).model.network] }
+      try expectSameForAnyThreads("\(model)") { try trained() }
+      #expect(try trained() == trained(), "\(model)")
+    }
+  }
+
+  @Test("A weight of 2 is a row given twice")
+  func weightsAreRepetitions() throws {
+    for model in ModelKind.allCases {
+      var settings = TrainingSettings()
+      settings.model = model
+      settings.patterns = .gates(Philox(seed: 6).normalMatrix(30, 3))
+      settings.lambda = .value(0.05)
+      settings.tolerance = 1e-9
+      let weighted = try train(rows(repeated: 7, asWeights: true), settings: settings).report
+      let repeated = try train(rows(repeated: 7, asWeights: false), settings: settings).report
+      let (a, b) = (weighted.certificate.primal, repeated.certificate.primal)
+      #expect(abs(a - b) <= 1e-9 * max(1, abs(a)), "\(model): \(a), \(b)")
+      #expect(weighted.status == "solved" && repeated.status == "solved")
+    }
+  }
+
+  @Test("verify finds the certificate again, and a tampered network out")
+  func verification() throws {
+    let data = try builtIn("iris")
+    for model in ModelKind.allCases {
+      var settings = TrainingSettings()
+      settings.model = model
+      let file = try train(data, settings: settings).model
+      let honest = try verify(file, data: data)
+      #expect(honest.agrees)
+      #expect(abs(honest.recomputed.primal - honest.stored.primal) <= 1e-9)
+      #expect(abs(honest.recomputed.dual - honest.stored.dual) <= 1e-9)
+      for claim in [0.9, 0.999] {
+        var boastful = file
+        boastful.report.certificate.primal *= claim
+        #expect(try !verify(boastful, data: data).agrees, "primal, \(claim)")
+        boastful = file
+        boastful.report.certificate.dual /= claim
+        #expect(try !verify(boastful, data: data).agrees, "dual, \(claim)")
+      }
+      var spoilt = try Safetensors(decoding: file.encoded(), needsChecksum: true)
+      let name = try #require(spoilt.tensors.keys.sorted().first { $0.hasSuffix(".weight") })
+      let tensor = try #require(spoilt.tensors[name])
+      guard case .float64(var values) = tensor.values else {
+        Issue.record("weights are not float64")
+        continue
+      }
+      values[0] += 0.5
+      spoilt.tensors[name] = Tensor(shape: tensor.shape, .float64(values))
+      let read = try ModelFile(decoding: spoilt.encoded())
+      #expect(try !verify(read, data: data).agrees, "weight")
+    }
+  }
+
+  @Test("A solver that does not solve the program is refused")
+  func solversThatDoNotFit() throws {
+    let data = try builtIn("iris")
+    for solver in [SolverChoice.fista, .newton] {
+      var settings = TrainingSettings()
+      settings.solver = solver
+      #expect(throws: TrainingError.self) { try train(data, settings: settings) }
+      settings.model = .gatedReLU
+      settings.loss = .hinge
+      #expect(throws: TrainingError.self) { try train(data, settings: settings) }
+    }
+  }
+
+  @Test("Every solver and precision finds the optimum of a gated network", arguments: SolverChoice.allCases)
+  func solversAgree(solver: SolverChoice) throws {
+    let data = try builtIn("breast-cancer")
+    for precision in Precision.allCases {
+      var settings = TrainingSettings()
+      settings.model = .gatedReLU
+      settings.patterns = .sampled(50)
+      settings.lambda = .ratio(0.05)
+      settings.solver = solver
+      settings.precision = precision
+      let report = try train(data, settings: settings).report
+      #expect(report.status == "solved" && report.certificate.relativeGap <= 1e-4, "\(solver), \(precision)")
+    }
+  }
+}
