@@ -51,6 +51,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "TrainNetwork", dependencies: ["Fenchel"], path: "Examples/TrainNetwork", swiftSettings: strict),
     .target(
       name: "FenchelTestSupport", dependencies: ["Fenchel"], path: "Tests/FenchelTestSupport",
       swiftSettings: strict),
