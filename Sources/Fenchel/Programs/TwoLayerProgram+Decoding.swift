@@ -7,22 +7,24 @@ extension TwoLayerProgram {
   /// gated layer with the gates of their patterns. With `hasBias` the last column of X is the constant 1 and
   /// becomes the bias.
   public func decode(_ point: TwoLayerPoint, hasBias: Bool) throws -> Network {
-    isConstrained ? try decodeReLU(point, hasBias: hasBias) : try decodeGated(point, hasBias: hasBias)
+    isConstrained
+      ? try decode(NeuronSet(point), hasBias: hasBias) : try decodeGated(point, hasBias: hasBias)
   }
 
-  private func decodeReLU(_ point: TwoLayerPoint, hasBias: Bool) throws -> Network {
+  /// The ReLU network of some neurons, each of which feeds one output.
+  public func decode(_ neurons: NeuronSet, hasBias: Bool) throws -> Network {
     let inputs = features - (hasBias ? 1 : 0)
-    let norms = point.coefficients.rowNorms
+    let norms = neurons.norms
     let live = norms.indices.filter { norms[$0] > 0 }
     let width = max(live.count, 1)  // the zero network keeps one neuron of zeros
     var hidden = Matrix<Double>(inputs, width)
     var bias = [Double](repeating: 0, count: width)
     var output = Matrix<Double>(width, outputs)
-    for (m, g) in live.enumerated() {
-      let root = norms[g].squareRoot()
-      for j in 0..<inputs { hidden[j, m] = point.coefficients[g, j] / root }
-      if hasBias { bias[m] = point.coefficients[g, inputs] / root }
-      output[m, point.groups[g].output] = point.groups[g].sign * root
+    for (m, neuron) in live.enumerated() {
+      let root = norms[neuron].squareRoot()
+      for j in 0..<inputs { hidden[j, m] = neurons.vectors[neuron, j] / root }
+      if hasBias { bias[m] = neurons.vectors[neuron, inputs] / root }
+      output[m, neurons.outputs[neuron]] = neurons.signs[neuron] * root
     }
     return try Network(
       hidden: Dense(weights: hidden, bias: bias), output: Dense(weights: output))

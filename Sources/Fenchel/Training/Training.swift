@@ -50,7 +50,7 @@ struct TrainingSummary {
   }
 
   func result(of fit: Fit, seconds: Double) throws -> TrainingResult {
-    let network = try fit.program.decode(fit.solution.point, hasBias: problem.hasBias)
+    let network = try network(of: fit)
     let scaling = Scaling(features: problem.features, targets: problem.targets)
     let objective = NetworkObjective(loss: fit.program.strictLoss, λ: fit.program.λ)
     let report = TrainingReport(
@@ -73,6 +73,16 @@ struct TrainingSummary {
       network: network, schema: data.schema, scaling: scaling, report: report,
       certificate: certificateTensors(fit))
     return TrainingResult(model: model, report: report, status: fit.solution.status)
+  }
+
+  /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output.
+  private func network(of fit: Fit) throws -> Network {
+    let program = fit.program
+    guard program.isConstrained else {
+      return try program.decode(fit.solution.point, hasBias: problem.hasBias)
+    }
+    let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
+    return try program.decode(pruning.pruned(NeuronSet(fit.solution.point)), hasBias: problem.hasBias)
   }
 
   /// What `verify` needs beside the data: θ, the patterns as bits, and the gates.

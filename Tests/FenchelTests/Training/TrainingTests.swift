@@ -106,6 +106,18 @@ struct TrainingTests {
     }
   }
 
+  @Test("A network has at most one neuron a sample, whatever the number of patterns")
+  func prunedNetworks() throws {
+    var settings = TrainingSettings()
+    settings.patterns = .exact
+    settings.lambda = .ratio(0.01)
+    let report = try train(rows(repeated: 0, asWeights: false), settings: settings).report
+    #expect(report.network.neurons <= 20)
+    let slack = 1e-9 * max(1, report.certificate.primal)
+    #expect(report.network.objective <= report.certificate.primal + slack)
+    #expect(report.network.objective >= report.certificate.dual - slack)
+  }
+
   @Test("A solver that does not solve the program is refused")
   func solversThatDoNotFit() throws {
     let data = try builtIn("iris")
