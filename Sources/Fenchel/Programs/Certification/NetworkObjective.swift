@@ -35,7 +35,7 @@ struct NetworkObjective {
   }
 
   private func predictions(_ hidden: Dense, _ output: Dense, _ x: Matrix<Double>) -> Matrix<Double> {
-    rowByRow(x, outputs: output.weights.columns) { k, sums in
+    rowByRow(x.rows, outputs: output.weights.columns) { k, sums in
       for m in 0..<hidden.weights.columns {
         var z = CompensatedSum()
         z += hidden.bias[m]
@@ -48,32 +48,36 @@ struct NetworkObjective {
   }
 
   private func predictions(_ gated: Gated, _ x: Matrix<Double>) -> Matrix<Double> {
-    let outputs = gated.weights.rows / gated.gates.rows
-    return rowByRow(x, outputs: outputs) { k, sums in
-      for i in 0..<gated.gates.rows {
-        guard product(gated.gates, i, x, k, gated.hasBias) > 0 else { continue }
-        for j in 0..<outputs { sums[j] += product(gated.weights, i * outputs + j, x, k, gated.hasBias) }
+    let (outputs, d, width) = (gated.weights.rows / gated.gates.rows, x.columns, gated.gates.columns)
+    let rows = x.rows
+    let norms = gated.weights.rowNorms
+    let live = (0..<gated.gates.rows).map { i in
+      (i * outputs..<(i + 1) * outputs).filter { norms[$0] > 0 }
+    }
+    return gated.gates.withPointer { gates in
+      gated.weights.withPointer { weights in
+        x.withPointer { x in
+          rowByRow(rows, outputs: outputs) { k, sums in
+            func product(_ vector: UnsafePointer<Double>) -> Double {
+              StrictArithmetic.dot(d, vector, x + k * d) + (gated.hasBias ? vector[d] : 0)
+            }
+            for (i, members) in live.enumerated() where !members.isEmpty && product(gates + i * width) > 0 {
+              for row in members { sums[row - i * outputs] += product(weights + row * width) }
+            }
+          }
+        }
       }
     }
   }
 
-  private func product(_ vectors: Matrix<Double>, _ i: Int, _ x: Matrix<Double>, _ k: Int, _ bias: Bool)
-    -> Double
-  {
-    var sum = CompensatedSum()
-    for j in 0..<x.columns { sum += vectors[i, j] * x[k, j] }
-    if bias { sum += vectors[i, x.columns] }
-    return sum.value
-  }
-
   private func rowByRow(
-    _ x: Matrix<Double>, outputs: Int, _ body: (Int, inout [CompensatedSum]) -> Void
+    _ rows: Int, outputs: Int, _ body: (Int, inout [CompensatedSum]) -> Void
   ) -> Matrix<Double> {
-    var f = Matrix<Double>(x.rows, outputs)
+    var f = Matrix<Double>(rows, outputs)
     let tile = 128
     f.withMutablePointer { f in
-      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: x.rows)) { index in
-        for k in Parallel.range(ofTile: index, size: tile, count: x.rows) {
+      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: rows)) { index in
+        for k in Parallel.range(ofTile: index, size: tile, count: rows) {
           var sums = [CompensatedSum](repeating: CompensatedSum(), count: outputs)
           body(k, &sums)
           for j in 0..<outputs { f[k * outputs + j] = sums[j].value }
