@@ -156,7 +156,8 @@ extension ModelFile {
 
   /// Whether a text begins as versions do: `0.1.0`, `1.0.0-rc.1`.
   private static func isVersion(_ text: String) -> Bool {
-    let numbers = text.prefix { $0 != "-" && $0 != "+" }.split(separator: ".", omittingEmptySubsequences: false)
+    let numbers = text.prefix { $0 != "-" && $0 != "+" }.split(
+      separator: ".", omittingEmptySubsequences: false)
     return numbers.count == 3 && numbers.allSatisfy { UInt32($0) != nil }
   }
 
