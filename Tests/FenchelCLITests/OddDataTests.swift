@@ -22,7 +22,7 @@ import Testing
     ("a,y\n1,1e300\n2,-1e300\n4,1.5e300\n", "--task regression", ""),
     ("a,y\n1,1e-300\n2,-1e-300\n4,1.5e-300\n", "", ""),
     ("a,w,y\n1,1e-300,0.5\n2,2e-300,1.5\n3,1e-300,2.5\n", "--weights w", ""),
-    ("a,w,y\n1,1,0.5\n2,0,1.5\n3,1e-30,2.5\n", "--weights w", ""),
+    ("a,w,y\n1,1,0.5\n2,0,1.5\n3,1e-3,2.5\n", "--weights w", ""),
   ])
   func isSolved(text: String, arguments: String, note: String) throws {
     try CommandLineTool.inFolder { tool in
