@@ -11,13 +11,14 @@ struct Loader {
   /// The table behind a location, as `--format` and `--header` say.
   static func table(
     _ location: String, _ reading: ReadingOptions, _ printing: OutputOptions, part: DataPart = .train,
-    textColumns: Set<String> = []
+    textColumns: Set<String> = [], memoryLimit: Int? = nil
   ) throws -> Table {
     var options = ReadOptions()
     options.hasHeader = reading.header
     options.format = reading.format.flatMap { FileFormat(rawValue: $0.rawValue) }
     options.part = part
     options.textColumns = textColumns
+    if let memoryLimit { options.memoryLimit = memoryLimit }
     return try Table.read(location, options: options)
   }
 
@@ -26,16 +27,22 @@ struct Loader {
   func trainingData(from location: String, test: String?) throws -> (Dataset<Double>, Dataset<Double>?) {
     let options = try schemaOptions()
     let table = try Loader.joined(
-      Loader.table(location, reading, printing, textColumns: Set(options.categorical)),
+      Loader.table(
+        location, reading, printing, textColumns: Set(options.categorical), memoryLimit: memoryLimit),
       targetFile: columns.targetFile, reading, printing)
     let (trainTable, testTable) = try parts(of: table, location, test, options)
     let schema = try Schema(inferredFrom: trainTable, options: options)
     var training: Dataset<Double> = try schema.dataset(
-      from: trainTable, classWeights: options.classWeights)
+      from: trainTable, classWeights: options.classWeights, memoryLimit: memoryLimit)
     training.notices += training.oddities()
-    let testing: Dataset<Double>? = try testTable.map { try schema.dataset(from: $0) }
+    let testing: Dataset<Double>? = try testTable.map {
+      try schema.dataset(from: $0, memoryLimit: memoryLimit)
+    }
     return (training, testing)
   }
+
+  /// Bytes that `--max-memory` leaves, where it is given.
+  private var memoryLimit: Int? { settings.maxMemory.map { Int(min($0, 1e18)) } }
 
   /// The data of a table read as a model's schema says.
   static func dataset(
@@ -85,10 +92,10 @@ struct Loader {
   ) throws -> (Table, Table?) {
     guard let test else {
       guard let entry = DataCatalogue.entry(location), entry.testRows != nil else { return (table, nil) }
-      return (table, try? Loader.table(location, reading, printing, part: .test))
+      return (table, try? Loader.table(location, reading, printing, part: .test, memoryLimit: memoryLimit))
     }
     guard let fraction = Double(test) else {
-      return (table, try Loader.table(test, reading, printing))
+      return (table, try Loader.table(test, reading, printing, memoryLimit: memoryLimit))
     }
     guard fraction > 0, fraction < 1 else {
       throw UsageError("--test \(test) must be a file, or a fraction between 0 and 1")

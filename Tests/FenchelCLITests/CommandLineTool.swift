@@ -52,6 +52,17 @@ struct CommandLineTool {
       environment: ["FENCHEL": CommandLineTool.program.path])
   }
 
+  /// Waits for the end of a process; one that takes too long is killed, and the test fails.
+  static func wait(for process: Process, seconds: Double = 120) {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while process.isRunning, ContinuousClock.now < deadline { usleep(2000) }
+    if process.isRunning {
+      Issue.record("no end after \(seconds) s: \(process.arguments ?? [])")
+      kill(process.processIdentifier, SIGKILL)
+    }
+    process.waitUntilExit()
+  }
+
   private func run(
     executable: URL, _ arguments: [String], input: String, environment: [String: String]
   ) throws -> Result {
@@ -69,7 +80,7 @@ struct CommandLineTool {
     process.standardOutput = streams[0]
     process.standardError = streams[1]
     try process.run()
-    process.waitUntilExit()
+    CommandLineTool.wait(for: process)
     for stream in [input] + streams { try? stream.close() }
     let texts = names[1...].map { String(decoding: contents($0) ?? Data(), as: UTF8.self) }
     for name in names { try? FileManager.default.removeItem(atPath: path(name)) }

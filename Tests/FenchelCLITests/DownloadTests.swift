@@ -19,7 +19,7 @@ import Testing
       try server.run()
       defer {
         kill(server.processIdentifier, SIGKILL)  // SIGTERM may be blocked, as it is in this thread
-        server.waitUntilExit()
+        CommandLineTool.wait(for: server)
       }
       for _ in 0..<400 where tool.contents("port") == nil { usleep(25_000) }
       let port = String(decoding: try #require(tool.contents("port")), as: UTF8.self)
@@ -87,11 +87,37 @@ import Testing
       try FileManager.default.createDirectory(
         atPath: tool.path("web/mnist"), withIntermediateDirectories: true)
       try tool.write("not images", to: "web/mnist/train-images-idx3-ubyte.gz")
+      let cache = ["XDG_CACHE_HOME": tool.path("cache")]
       let result = try tool.run(
-        "data", "fetch", "mnist", "--mirror", server, environment: ["HOME": tool.path("home")])
+        "data", "fetch", "mnist", "--mirror", server, environment: cache)
       #expect(result.code == 3, "\(result.error)")
-      let cache = tool.path("home/.cache/fenchel/mnist")
-      #expect(!FileManager.default.fileExists(atPath: cache))
+      #expect(!FileManager.default.fileExists(atPath: tool.path("cache/fenchel/mnist")))
+    }
+  }
+
+  @Test func aMirrorThatIsNotThere() throws {
+    try CommandLineTool.inFolder { tool in
+      let result = try tool.run(
+        "data", "fetch", "mnist", "--mirror", "http://127.0.0.1:1",
+        environment: ["XDG_CACHE_HOME": tool.path("cache")])
+      #expect(result.code == 6, "\(result.error)")
+      #expect(result.error.filter { $0 == "\n" }.count == 1, "\(result.error)")
+      #expect(!FileManager.default.fileExists(atPath: tool.path("cache/fenchel/mnist")))
+    }
+  }
+
+  @Test func anEmptyFolderIsNoDataSet() throws {
+    try CommandLineTool.inFolder { tool in
+      for root in ["cache/fenchel", "data"] {
+        try FileManager.default.createDirectory(
+          atPath: tool.path("\(root)/mnist"), withIntermediateDirectories: true)
+        try tool.write("half", to: "\(root)/mnist/.train.1.part")
+      }
+      let places = ["XDG_CACHE_HOME": tool.path("cache"), "FENCHEL_DATA": tool.path("data")]
+      let result = try tool.run("train", "mnist", environment: places)
+      #expect(result.code == 3 && result.error.contains("fenchel data fetch mnist"), "\(result.error)")
+      let list = try tool.run("data", "list", environment: places)
+      #expect(list.output.contains("not here: fenchel data fetch mnist"), "\(list.output)")
     }
   }
 }

@@ -18,7 +18,8 @@ public enum DataError: Error, CustomStringConvertible, Sendable, Equatable {
     case .unsuitable(let source, let problem): return "\(printable(source)): \(problem)"
     case .ambiguousTask(let source, let problem): return "\(printable(source)): \(problem)"
     case .tooLarge(let source, let what, let bytes, let limit):
-      return "\(printable(source)): \(what) needs \(gibibytes(bytes)), the limit is \(gibibytes(limit))"
+      return
+        "\(printable(source)): \(what) needs \(memorySize(bytes, .up)), the limit is \(memorySize(limit, .down))"
     }
   }
 }
@@ -43,9 +44,11 @@ public struct Location: CustomStringConvertible, Sendable, Equatable {
   }
 }
 
-/// A number of bytes in GiB with two digits.
-package func gibibytes(_ bytes: Int) -> String {
-  let hundredths = Int((Double(bytes) / 10_737_418.24).rounded(.up))
+/// A number of bytes in GiB with two digits, or where it is small in whole MiB or KiB.
+package func memorySize(_ bytes: Int, _ rounding: FloatingPointRoundingRule) -> String {
+  if bytes < 1 << 20 { return "\(Int((Double(bytes) / 1024).rounded(rounding))) KiB" }
+  if bytes < 1 << 27 { return "\(Int((Double(bytes) / 1_048_576).rounded(rounding))) MiB" }
+  let hundredths = Int((Double(bytes) / 10_737_418.24).rounded(rounding))
   let digits = String(hundredths % 100)
   return "\(hundredths / 100).\(digits.count == 1 ? "0" : "")\(digits) GiB"
 }

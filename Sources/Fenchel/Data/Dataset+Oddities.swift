@@ -1,8 +1,8 @@
 import LinearAlgebra
 
 extension Dataset {
-  /// What is odd about training data and yet no error: constant and equal columns, a single row, classes of one
-  /// row. Each is one line. Cost n·d.
+  /// What is odd about training data and yet no error: constant, equal and collinear columns, a single row, classes
+  /// of one row. Each is one line. Cost n·d, and 2n·d² on small data.
   public func oddities() -> [String] {
     var lines: [String] = []
     if rows == 1 { lines.append("there is a single row to learn from") }
@@ -17,6 +17,11 @@ extension Dataset {
       if let (first, second) = pairs.first {
         let more = pairs.count > 1 ? ", and \(pairs.count - 1) more such pairs" : ""
         lines.append("columns \(quoted(names[first])) and \(quoted(names[second])) are equal\(more)")
+      }
+      let sets = collinearColumns(except: Set(constant).union(pairs.map(\.1)))
+      if let first = sets.first {
+        let more = sets.count > 1 ? ", and \(counted(sets.count - 1, "more such set"))" : ""
+        lines.append("collinear columns: \(listed(first.map { names[$0] }))\(more)")
       }
     }
     if case .classes(let indices, let count) = targets {

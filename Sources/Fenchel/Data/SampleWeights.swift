@@ -6,7 +6,7 @@ enum SampleWeights {
   static func column(_ column: Int, of table: Table) throws -> [Double] {
     let name = quoted(table.names[column])
     guard let weights = table.columns[column].numbers else {
-      throw DataError.unsuitable(source: table.source, "the weights column \(name) must be numeric")
+      throw FeatureEncoder.notNumeric(table.columns[column], name: table.names[column], table)
     }
     for (row, weight) in weights.enumerated() where !(weight >= 0 && weight.isFinite) {
       let problem = weight.isNaN ? "is missing" : weight < 0 ? "is negative" : "is infinite"

@@ -127,8 +127,6 @@ public struct SchemaOptions: Sendable {
   public var classWeights: ClassWeights?
   /// The task; `nil`: by the target.
   public var task: LearningTask?
-  /// Most bytes that the feature matrix may take.
-  public var memoryLimit: Int = ReadOptions.defaultMemoryLimit
 
   public init() {}
 }

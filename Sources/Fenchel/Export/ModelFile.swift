@@ -147,11 +147,18 @@ extension ModelFile {
 
   private static func checkFormat(_ metadata: [String: String], _ source: String) throws {
     guard let text = metadata[Key.format], let format = Int(text), let madeBy = metadata[Key.version],
-      madeBy.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ Int($0) != nil })
+      isVersion(madeBy)
     else {
       throw ModelFileError.damaged(path: source, "a safetensors file, but not of fenchel")
     }
     guard format <= formatVersion else { throw ModelFileError.newer(path: source, madeBy: madeBy) }
+  }
+
+  /// Whether a text begins as versions do: `0.1.0`, `1.0.0-rc.1`.
+  private static func isVersion(_ text: String) -> Bool {
+    let numbers = text.prefix { $0 != "-" && $0 != "+" }.split(
+      separator: ".", omittingEmptySubsequences: false)
+    return numbers.count == 3 && numbers.allSatisfy { UInt32($0) != nil }
   }
 
   private init(_ file: Safetensors) throws {

@@ -6,7 +6,8 @@ import LinearAlgebra
 /// Programs with cones and piecewise linear losses need the interior-point method, which always computes in
 /// Double. Gated programs with a differentiable loss are group lassos: Newton's method up to a few thousand
 /// samples, beyond them accelerated gradients, in the precision asked for. Single precision ends near a relative
-/// gap of 1e-5, so tighter tolerances take Double; where Float stalls early, Double goes on.
+/// gap of 1e-5, so tighter tolerances take Double, as numbers outside its range do; where Float stalls early, Double
+/// goes on.
 struct ProgramSolving {
   let settings: TrainingSettings
   let limits: Limits
@@ -39,8 +40,15 @@ struct ProgramSolving {
     return try method.solve(from: groups).solution
   }
 
+  /// Whether the numbers of a program and their products stay well inside the range of single precision.
+  private func fitsFloat(_ program: TwoLayerProgram) -> Bool {
+    let zero = program.loss.value(at: Matrix(program.samples, program.outputs))
+    return (1e-15...1e15).contains(program.λ) && zero <= 1e15
+      && program.x.storage.allSatisfy { abs($0) <= 1e9 }
+  }
+
   private func byGroupLasso(_ program: TwoLayerProgram) throws -> Solution<TwoLayerPoint> {
-    guard settings.precision == .float, limits.tolerance >= Self.finestOfFloat else {
+    guard settings.precision == .float, limits.tolerance >= Self.finestOfFloat, fitsFloat(program) else {
       return try drive(program, in: Double.self, limits: limits)
     }
     let first = try drive(program, in: Float.self, limits: limits)

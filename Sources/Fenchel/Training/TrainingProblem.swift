@@ -15,8 +15,8 @@ public struct TrainingProblem: Sendable {
 
   /// The problem of some training data under some settings.
   ///
-  /// Errors: `TrainingError` where loss and task do not fit, targets are missing, or all weights are 0; `LossError`
-  /// for targets outside the loss's domain.
+  /// Errors: `TrainingError` where loss and task do not fit, targets are missing, all weights are 0, or numbers are
+  /// too large; `LossError` for targets outside the loss's domain.
   public init(_ data: Dataset<Double>, settings: TrainingSettings) throws {
     let kind = try settings.loss ?? Self.defaultLoss(data)
     let scaled = settings.standardise
@@ -39,14 +39,21 @@ public struct TrainingProblem: Sendable {
     targets: Standardisation
   ) throws {
     guard data.sampleWeights.contains(where: { $0 > 0 }) else { throw TrainingError.noWeight(data.source) }
+    try Self.checkSize(data.sampleWeights, "sample weights", data.source)
     self.kind = kind
     self.hasBias = hasBias
     self.features = features
     self.targets = targets
     x = Self.withBias(features.applied(to: data.features), hasBias: hasBias)
-    guard x.firstNonFinite == nil else { throw TrainingError.scale(data.source) }
+    try Self.checkSize(x.storage, "features", data.source)
     let y = targets.applied(to: try Self.targets(data, kind))
+    try Self.checkSize(y.storage, "targets", data.source)
     loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
+  }
+
+  /// Refuses numbers, scaled as they are, whose products of three would leave the range of Double.
+  private static func checkSize(_ numbers: [Double], _ what: String, _ source: String) throws {
+    guard numbers.allSatisfy({ abs($0) <= 1e100 }) else { throw TrainingError.scale(source, what) }
   }
 
   /// X with a last column of ones.
@@ -97,7 +104,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case lossNeedsClasses(LossKind, String)
   case oneClass(String, String)
   case noWeight(String)
-  case scale(String)
+  case scale(String, String)
   case gates(String)
   case solver(SolverChoice, ModelKind, LossKind)
 
@@ -109,8 +116,9 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .oneClass(let name, let source):
       "\(source): every row has the class '\(name)'; there is nothing to tell apart"
     case .noWeight(let source): "\(source): all sample weights are 0; give at least one row a weight above 0"
-    case .scale(let source):
-      "\(source): features of this size overflow; scale them, or leave standardisation on"
+    case .scale(let source, let what):
+      "\(source): \(what) beyond 1e100, as the network would see them, overflow; scale the columns or weights, or "
+        + "leave standardisation on"
     case .gates(let what): what
     case .solver(let solver, let model, let loss):
       "the solver \(solver.rawValue) does not solve the model \(model.rawValue) with the \(loss.rawValue) loss; "

@@ -104,7 +104,7 @@ import Testing
   }
 
   @Test func theMemoryLimitIsChecked() {
-    expectError(["f: reading", "GiB"]) {
+    expectError(["f: reading", "the limit is 9 KiB"]) {
       try parsed("a,b\n" + String(repeating: "1,2\n", count: 1000)) { $0.memoryLimit = 10_000 }
     }
   }

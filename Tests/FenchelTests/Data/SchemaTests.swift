@@ -150,7 +150,7 @@ import Testing
     expectError(["all weights in column \"w\" are zero"]) {
       try dataset("a,w,y\n1,0,0.5\n2,0,1\n") { $0.weights = "w" }
     }
-    expectError(["the weights column \"w\" must be numeric"]) {
+    expectError(["f:2:3: column \"w\": \"x\" is not a number"]) {
       try dataset("a,w,y\n1,x,0.5\n2,0,1\n") { $0.weights = "w" }
     }
   }
@@ -203,11 +203,31 @@ import Testing
       data.oddities() == ["1 constant column, of no use: \"b\"", "columns \"a\" and \"c\" are equal"])
   }
 
+  @Test func collinearColumnsAreNoticed() throws {
+    func lines(_ columns: Int, _ entry: (Int, [Double]) -> Double) throws -> [String] {
+      var random = TestGenerator(7)
+      let rows = (0..<40).map { _ in
+        let free = (0..<columns).map { _ in Double.random(in: -1...1, using: &random) }
+        return ((0..<columns).map { "\(entry($0, free))" } + ["\(free[0])"]).joined(separator: ",")
+      }
+      let names = (0..<columns).map { "x\($0)" } + ["y"]
+      return try dataset(names.joined(separator: ",") + "\n" + rows.joined(separator: "\n")).oddities()
+    }
+    #expect(try lines(5) { j, x in x[j] }.isEmpty)
+    #expect(
+      try lines(5) { j, x in j == 3 ? 1e6 * (x[0] - 2 * x[2]) + 5e7 : x[j] }
+        == ["collinear columns: \"x0\", \"x2\", \"x3\""])
+    #expect(try lines(5) { j, x in j == 3 ? x[0] + 1e-6 * x[3] : x[j] }.isEmpty)
+    let two = try lines(6) { j, x in j == 1 ? 1e300 * x[0] : j == 4 ? x[3] - x[5] : x[j] }
+    #expect(two.count == 1 && two[0].hasSuffix(", and 1 more such set"))
+    #expect(try lines(41) { j, x in x[j] }.isEmpty)
+  }
+
   @Test func tooManyCategoriesAreRefusedWithTheirSize() throws {
     let rows = (0..<3000).map { "k\($0),\($0).5" }.joined(separator: "\n")
     let table = try parsed("c,y\n" + rows)
     let schema = try Schema(inferredFrom: table, options: options { $0.categorical = ["c"] })
-    expectError(["a feature matrix of 3000 rows and 3000 columns needs 0.07 GiB"]) {
+    expectError(["a feature matrix of 3000 rows and 3000 columns needs 69 MiB"]) {
       try schema.dataset(from: table, as: Double.self, memoryLimit: 1 << 20)
     }
   }

@@ -27,7 +27,8 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
   }
 
   public let problem: GroupLassoProblem<Operator>
-  /// The relative gap at which `step` reports `.readyForCertificate`; a quarter of it where it is called again.
+  /// The relative gap at which `step` reports `.readyForCertificate`; quartered until it is below the gap reached
+  /// where `step` is called again.
   public private(set) var tolerance: Element
   private var parts: [WorkingSetIteration<Operator>]
   private var exhausted: [StepOutcome?]
@@ -101,12 +102,14 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
       coefficients: Matrix(rows.count, problem.map.width, storage: rows.flatMap(\.coefficients)), θ: θ)
   }
 
-  /// One iteration on every output whose gap is above its share of the tolerance.
+  /// One iteration on every output whose gap is above its share of the tolerance; `.stalled` where rounding leaves
+  /// none that could be improved.
   public mutating func step() -> StepOutcome {
-    if relativeGap <= tolerance { tolerance /= 4 }
+    while tolerance > 0, relativeGap <= tolerance { tolerance /= 4 }
     let total = primal.isFinite ? abs(primal) : 1
     let target = tolerance * max(1, total) / Element(parts.count)
     let open = parts.indices.filter { !(parts[$0].gap <= target) && exhausted[$0] == nil }
+    if open.isEmpty { return exhausted.contains(.failed) ? .failed : .stalled }
     var outcomes = [StepOutcome](repeating: .advanced, count: open.count)
     parts.withMutablePointer { parts in
       outcomes.withMutablePointer { outcomes in
