@@ -29,7 +29,7 @@ import Testing
     ("a,y\n1,0.5\n2,1.5\n", "--lambda nan", "--lambda", 2),
     ("a,y\n1,0.5\n2,1.5\n", "--patterns refin", "refine", 2),
     ("a,y\n1,0.5\n2,1.5\n", "--solvr auto", "--solver", 2),
-    ("a,y\n1,0.5\n2,1.5\n", "--solver newton", "newton", 2),
+    ("a,y\n1,0.5\n2,1.5\n", "--solver newton --loss absolute", "newton", 2),
     ("a,y\n1e300,0.5\n2,1.5\n", "--no-standardise", "1e100", 3),
     ("a,y\n1,1e300\n2,1.5\n", "--no-standardise", "1e100", 3),
     ("a,y\n1,0.5\n2,1.5\n", "--max-memory 1e-8", "limit", 6),

@@ -26,6 +26,29 @@ struct ActiveRows<Element: Scalar> {
 
   var count: Int { coefficients.count }
 
+  /// Q.
+  var orthonormalRows: Matrix<Element> { Matrix(count, dimension, storage: basis) }
+
+  /// Orthonormal rows that complete Q: each time the unit vector that stands out most comes in.
+  @inline(__always)
+  var complement: Matrix<Element> {
+    let (k, d) = (count, dimension)
+    var heights = [Element](repeating: 1, count: d)
+    for i in 0..<k { for j in 0..<d { heights[j] -= basis[i * d + j] * basis[i * d + j] } }
+    var full = self
+    while full.count < d {
+      var next = 0
+      for j in 1..<d where heights[j] > heights[next] { next = j }
+      var unit = [Element](repeating: 0, count: d)
+      unit[next] = 1
+      guard unit.withPointer({ full.append($0, tolerance: 0) }) else { break }
+      for j in 0..<d {
+        heights[j] -= full.basis[(full.count - 1) * d + j] * full.basis[(full.count - 1) * d + j]
+      }
+    }
+    return Matrix(full.count - k, d, storage: Array(full.basis[(k * d)...]))
+  }
+
   /// Adds a row of length about 1 to the end; refuses it (false) where less than `tolerance` of it stands out
   /// of the span of the rows here.
   @inline(__always)

@@ -15,6 +15,8 @@ struct ActiveSet<Element: Scalar> {
   /// Rows that came in vain since the last that stayed: what they violate is rounding.
   private var refused: Set<Int> = []
   private(set) var iterations = 0
+  /// How far the residual missed A p ≥ 0 and αᵀ A p = 0 when all rows were priced last.
+  private(set) var violation = Element.infinity
 
   /// Violations up to this count as rounding.
   private static var tolerance: Element { 64 * .ulpOfOne }
@@ -43,6 +45,7 @@ struct ActiveSet<Element: Scalar> {
   }
 
   /// Whether row j may come in.
+  @inline(__always)
   private func isUsable(_ j: Int) -> Bool {
     isActive.indices.contains(j) && !isActive[j] && problem.norms[j] > 0 && signs[j] != 0
       && !refused.contains(j)
@@ -72,19 +75,26 @@ struct ActiveSet<Element: Scalar> {
     }
   }
 
+  @inline(__always)
   private var norm: Element { active.residual.withPointer { Element.euclideanNorm(active.dimension, $0) } }
 
+  @inline(__always)
   private var hasReachedThreshold: Bool { threshold > 0 && norm <= threshold }
 
   /// How many rows to add before all rows are priced again: as many as cost about what pricing costs.
+  @inline(__always)
   private var additionsPerPass: Int { 1 + problem.rows.rows / (8 * max(16, support.count)) }
 
   /// The rows that are violated most, a few for each addition, from a pass over all rows.
   @inline(__always)
-  private func mostViolated() -> [Int] {
+  private mutating func mostViolated() -> [Int] {
     let excess = prices(active.residual)
     var violated: [Int] = []
-    for j in 0..<excess.count where excess[j] > Self.tolerance && isUsable(j) { violated.append(j) }
+    violation = 0
+    for j in 0..<excess.count {
+      violation = max(violation, isActive[j] ? abs(excess[j]) : excess[j])
+      if excess[j] > Self.tolerance, isUsable(j) { violated.append(j) }
+    }
     let limit = 4 * additionsPerPass + 8
     guard violated.count > limit else { return violated }
     violated.sort { excess[$0] > excess[$1] || (excess[$0] == excess[$1] && $0 < $1) }
@@ -108,15 +118,6 @@ struct ActiveSet<Element: Scalar> {
     return result
   }
 
-  /// How far the residual p (of a q of length 1) misses A p ≥ 0 and αᵀ A p = 0.
-  @inline(__always)
-  func violation(of p: [Element]) -> Element {
-    let excess = prices(p)
-    var worst: Element = 0
-    for j in 0..<excess.count { worst = max(worst, isActive[j] ? abs(excess[j]) : excess[j]) }
-    return worst
-  }
-
   /// Adds the most violated of the candidates again and again until none of them is violated.
   @inline(__always)
   private mutating func addRows(from candidates: [Int]) {
@@ -128,11 +129,11 @@ struct ActiveSet<Element: Scalar> {
         active.residual.withPointer { p in
           Element.gemv(.no, m: m, n: d, alpha: -1, a: rows, lda: d, x: p, beta: 0, y: excess)
         }
-        var worst: Int?
-        for i in 0..<m where excess[i] > Self.tolerance && isUsable(candidates[i]) {
-          if excess[i] > (worst.map { excess[$0] } ?? 0) { worst = i }
+        var (worst, largest) = (-1, Self.tolerance)
+        for i in 0..<m where excess[i] > largest && isUsable(candidates[i]) {
+          (worst, largest) = (i, excess[i])
         }
-        guard let worst else { return }
+        guard worst >= 0 else { return }
         let row = candidates[worst]
         if append(row, multiplier: 0) { settle() }
         if isActive[row] { refused.removeAll() } else { refused.insert(row) }

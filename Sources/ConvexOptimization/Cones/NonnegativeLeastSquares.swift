@@ -41,7 +41,8 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
     public var residual: [Element]
     /// ‖p‖.
     public var norm: Element
-    /// How far optimality is missed: the largest −σ_j a_jᵀp, and |a_jᵀp| on the support, over ‖a_j‖ ‖q‖.
+    /// How far optimality is missed: the largest −σ_j a_jᵀp, and |a_jᵀp| on the support, over ‖a_j‖ ‖q‖,
+    /// when all rows were looked at last; infinite where the threshold was reached before that.
     public var violation: Element
     public var outcome: Outcome
     public var iterations: Int
@@ -65,12 +66,59 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
     precondition(signs == nil || signs?.count == rows.rows, "one sign for each row")
     let size = q.withPointer { Element.euclideanNorm(q.count, $0) }
     guard size > 0, size.isFinite else { return trivial(q, size) }
+    if let start, let known = known(q, signs, start, threshold: threshold) { return known }
     var state = ActiveSet(
       of: self, q.map { $0 / size }, signs: signs ?? [Element](repeating: 1, count: rows.rows),
       threshold: threshold / size, maximumIterations: maximumIterations ?? 20 * (rows.rows + rows.columns))
     if let start { state.start(at: start.support, start.multipliers.map { $0 / size }) }
     let outcome = state.run()
     return solution(q, size, state, outcome)
+  }
+
+  /// All w with a_jᵀw = 0 for the given rows of A; rows that depend on others to rounding count as dependent.
+  /// Cost d²min(k, d − k) for k rows.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  public func kernel(ofRows support: [Int]) -> Subspace<Element> {
+    let d = rows.columns
+    var basis = ActiveRows<Element>(projecting: [Element](repeating: 0, count: d))
+    rows.withPointer { a in
+      for j in support where norms[j] > 0 {
+        _ = basis.append(a + j * d, tolerance: 8192 * .ulpOfOne * norms[j])
+      }
+    }
+    return 2 * basis.count <= d
+      ? Subspace(basis: basis.orthonormalRows, isComplement: true)
+      : Subspace(basis: basis.complement, isComplement: false)
+  }
+
+  /// The multiple of an earlier α that makes ‖p‖ least, where that is at most the threshold. Cost kd.
+  @inline(__always)
+  private func known(
+    _ q: [Element], _ signs: [Element]?, _ start: Solution, threshold: Element
+  ) -> Solution? {
+    guard threshold > 0, !start.support.isEmpty else { return nil }
+    let d = rows.columns
+    var (shift, residual) = ([Element](repeating: 0, count: d), q)
+    let scale = shift.withMutablePointer { v in
+      rows.withPointer { a in
+        for (j, α) in zip(start.support, start.multipliers) {
+          Element.axpy(d, α * (signs?[j] ?? 1), a + j * d, v)
+        }
+      }
+      let square = Element.dot(d, v, v)
+      return residual.withMutablePointer { p in
+        let scale = square > 0 ? max(0, -Element.dot(d, v, p) / square) : 0
+        Element.axpy(d, scale, v, p)
+        return scale
+      }
+    }
+    let norm = residual.withPointer { Element.euclideanNorm(d, $0) }
+    guard norm <= threshold else { return nil }
+    return Solution(
+      support: start.support, multipliers: start.multipliers.map { scale * $0 }, residual: residual,
+      norm: norm,
+      violation: .infinity, outcome: .belowThreshold, iterations: 0)
   }
 
   /// q = 0, which is its own projection, or a q that is not finite.
@@ -96,10 +144,9 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
       }
     }
     let norm = residual.withPointer { Element.euclideanNorm(d, $0) }
-    let violation = state.violation(of: residual.map { $0 / size })
-    let isOptimal = outcome == .stoppedAtLimit && violation <= 512 * .ulpOfOne
+    let isOptimal = outcome == .stoppedAtLimit && state.violation <= 512 * .ulpOfOne
     return Solution(
       support: state.support, multipliers: multipliers, residual: residual, norm: norm,
-      violation: violation, outcome: isOptimal ? .optimal : outcome, iterations: state.iterations)
+      violation: state.violation, outcome: isOptimal ? .optimal : outcome, iterations: state.iterations)
   }
 }

@@ -85,7 +85,7 @@ extension Matrix {
   /// Row i ← s_i · row i.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  mutating func scaleRows(by s: [Element]) {
+  package mutating func scaleRows(by s: [Element]) {
     let (rows, columns) = (rows, columns)
     withMutablePointer { a in
       for i in 0..<rows { for j in 0..<columns { a[i * columns + j] *= s[i] } }

@@ -5,11 +5,11 @@ import LinearAlgebra
 /// groups and for finding the multipliers of certificates.
 public struct GroupPricing {
   private let program: TwoLayerProgram
-  private let cones: PatternCones
+  private let cones: PatternCones<Double>
 
   public init(_ program: TwoLayerProgram) {
     self.program = program
-    cones = PatternCones(program.x, patterns: program.patterns.bits)
+    cones = PatternCones(program.x, patterns: program.patterns.bits, outputs: program.outputs)
   }
 
   /// A group's price: the norm of its dual constraint (with cones: after the best multipliers found).
@@ -70,8 +70,9 @@ public struct GroupPricing {
           result.append(Price(group: group, norm: plain, multipliers: SparseVector()))
           continue
         }
-        let projection = cones.polar(of: q.map { sign * $0 }, pattern: pattern, stopBelow: threshold)
-        result.append(Price(group: group, norm: projection.norm, multipliers: projection.multipliers))
+        let projection = cones.projection(of: q, pattern: pattern, sign: sign, threshold: threshold)
+        let multipliers = SparseVector(indices: projection.support, values: projection.multipliers)
+        result.append(Price(group: group, norm: projection.norm, multipliers: multipliers))
       }
     }
     return result

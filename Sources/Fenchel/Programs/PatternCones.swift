@@ -1,95 +1,62 @@
+import ConvexOptimization
 import LinearAlgebra
 
-/// Projection onto the cones K = {w : (2D − I) X w ≥ 0} of the activation patterns of X.
+/// The cones K = {w : σ(2D − I) X w ≥ 0} of the activation patterns of X and the signs σ = ±1.
 ///
-/// The projection of q is p = q + Xᵀ(2D − I)α with the α ≥ 0 of least ‖p‖; then p ∈ K, and ‖p‖ is the maximum of
-/// qᵀw over w ∈ K, ‖w‖ ≤ 1. It is found by the active-set method of Lawson and Hanson (1974, ch. 23), exactly up
-/// to rounding; at most d rows are active at a time. Any α on the way gives an upper bound, so the method may
-/// stop as soon as ‖p‖ is small enough.
-struct PatternCones: Sendable {
-  /// X with rows of unit length (zero rows stay zero), and these lengths.
-  private let unitRows: Matrix<Double>
-  private let lengths: [Double]
-  private let patterns: BitMatrix
+/// As the cones of a group lasso they confine coefficients w = σu, so that both signs of a pattern share the map
+/// w ↦ DXw: group r = (2i + s)·c + j is pattern i, sign (−1)ˢ, output j.
+struct PatternCones<Element: Scalar>: GroupCones {
+  private let rows: NonnegativeLeastSquares<Element>
+  /// 𝔻ᵀ: P × n, one row a pattern.
+  private let gates: BitMatrix
+  private let outputs: Int
 
-  init(_ x: Matrix<Double>, patterns: BitMatrix) {
-    var rows = x
-    let d = x.columns
-    var lengths = [Double](repeating: 0, count: x.rows)
-    for k in 0..<x.rows {
-      lengths[k] = StrictDual.norm(x.row(k))
-      if lengths[k] > 0 { for j in 0..<d { rows[k, j] /= lengths[k] } }
-    }
-    (unitRows, self.lengths, self.patterns) = (rows, lengths, patterns)
+  /// - Parameter patterns: 𝔻: n × P, one row a sample.
+  init(_ x: Matrix<Element>, patterns: BitMatrix, outputs: Int) {
+    rows = NonnegativeLeastSquares(x)
+    gates = patterns.transposed
+    self.outputs = outputs
   }
 
-  /// The projection, its norm and the multipliers that prove it.
-  struct Polar {
-    var norm: Double
-    var multipliers: SparseVector
-    var projection: [Double]
+  private init(_ rows: NonnegativeLeastSquares<Element>, _ gates: BitMatrix, outputs: Int) {
+    (self.rows, self.gates, self.outputs) = (rows, gates, outputs)
   }
 
-  /// Projects q onto the cone of one pattern, or stops once ‖p‖ ≤ stopBelow. Cost: 2 n d for each of about d
-  /// rounds; a round tries the worst rows found in it one after the other.
-  func polar(of q: [Double], pattern: Int, stopBelow: Double = 0) -> Polar {
-    let (n, d) = (unitRows.rows, unitRows.columns)
-    let active = ActiveRows(dimension: d)
-    let orientation = (0..<n).map { patterns[$0, pattern] ? 1.0 : -1.0 }
-    var p = q
-    var products = [Double](repeating: 0, count: n)
-    let size = q.withPointer { Double.norm2(d, $0) }
-    // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
-    let rounds = min(10 * d + 50, max(4, 10_000_000_000 / max(n * d, 1)))
-    unitRows.withPointer { rows in
-      q.withPointer { q in
-        p.withMutablePointer { p in
-          for _ in 0..<rounds {
-            if Double.norm2(d, p) <= stopBelow { return }
-            Double.gemv(.no, m: n, n: d, alpha: 1, a: rows, lda: max(d, 1), x: p, beta: 0, y: &products)
-            for k in 0..<n { products[k] *= orientation[k] }
-            for k in active.members { products[k] = 0 }
-            let worst = Self.smallest(of: products, below: -1e-13 * size)
-            guard improve(worst, active, orientation, rows: rows, q: q, p: p, size: size) else { return }
-          }
+  func restricted(toOutput j: Int) -> PatternCones { PatternCones(rows, gates, outputs: 1) }
+
+  /// The projection of z onto the cone of a pattern and sign, exact to rounding, or as soon as it is found to be at
+  /// most `threshold` long. Its norm is the maximum of zᵀw over w in the cone, ‖w‖ ≤ 1; the multipliers prove it.
+  /// Cost 2nd for each of about d rounds, fewer from a projection nearby.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  func projection(
+    of z: [Element], pattern: Int, sign: Element, from start: ConeProjection<Element>? = nil,
+    threshold: Element = 0
+  ) -> ConeProjection<Element> {
+    let (n, d) = (rows.rows.rows, rows.rows.columns)
+    var signs = [Element](repeating: -sign, count: n)
+    gates.words.withPointer { bits in
+      signs.withMutablePointer { signs in
+        withTemporary(Element.self, n) { twice in
+          Element.maskedFill(twice, bits + pattern * gates.wordsPerRow, n, 2 * sign)
+          Element.axpy(n, 1, twice, signs)
         }
       }
     }
-    let values = zip(active.members, active.multipliers).map { $0.1 / lengths[$0.0] }
-    return Polar(
-      norm: p.withPointer { Double.norm2(d, $0) },
-      multipliers: SparseVector(indices: active.members, values: values), projection: p)
+    // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
+    let iterations = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
+    return rows.solve(z, signs: signs, start: start, threshold: threshold, maximumIterations: iterations)
   }
 
-  /// Takes in rows that p breaks, one after the other, while they still break it. Returns whether any came in.
-  private func improve(
-    _ candidates: [Int], _ active: ActiveRows, _ orientation: [Double], rows: UnsafePointer<Double>,
-    q: UnsafePointer<Double>, p: UnsafeMutablePointer<Double>, size: Double
-  ) -> Bool {
-    let d = unitRows.columns
-    var improved = false
-    withTemporary(Double.self, d) { row in
-      for k in candidates {
-        guard orientation[k] * Double.dot(d, rows + k * d, p) < -1e-13 * size else { continue }
-        for j in 0..<d { row[j] = orientation[k] * rows[k * d + j] }
-        guard active.append(row, index: k, q: q) else { continue }
-        active.makeFeasible(q: q, p: p)
-        improved = true
-      }
-    }
-    return improved
+  func projection(
+    of z: [Element], ontoConeOf group: Int, from start: ConeProjection<Element>?, threshold: Element
+  ) -> ConeProjection<Element> {
+    let row = group / outputs
+    return projection(
+      of: z, pattern: row / 2, sign: row.isMultiple(of: 2) ? 1 : -1, from: start, threshold: threshold)
   }
 
-  /// Indices of the eight smallest entries below a limit, smallest first.
-  private static func smallest(of values: [Double], below limit: Double) -> [Int] {
-    var found: [Int] = []
-    var bound = limit
-    for (k, value) in values.enumerated() where value < bound {
-      let place = found.firstIndex { values[$0] > value } ?? found.count
-      found.insert(k, at: place)
-      if found.count > 8 { found.removeLast() }
-      if found.count == 8 { bound = values[found[7]] }
-    }
-    return found
+  func face(at projection: ConeProjection<Element>) -> Subspace<Element> {
+    rows.kernel(ofRows: projection.support)
   }
 }

@@ -31,6 +31,7 @@ public struct PatternRefinement {
     /// Priced patterns taken in a round for each sign and output.
     public var patternsPerRound = 10
     public var seed: UInt64 = 0
+    public var solver = SolverChoice.auto
     /// Bytes that the cone programs may take, and multiplications of one of their Newton steps.
     public var maximumBytes = Int.max
     public var maximumStepWork = 2e11
@@ -108,10 +109,12 @@ public struct PatternRefinement {
   private struct State {
     /// The program that `solution` belongs to.
     var program: TwoLayerProgram
-    /// The program over the patterns with neurons only; `groups` are those of the neurons in it.
+    /// The program over the patterns with neurons only.
     var compressed: TwoLayerProgram
+    /// The neurons of the last network.
     var neurons: NeuronSet
-    var groups: [TwoLayerGroup]
+    /// Where the next program begins: the groups that may matter, with the coefficients known for them.
+    var start: TwoLayerPoint
     var solution: Solution<TwoLayerPoint>
     var local: LocalTraining.Outcome
     var localSeconds = 0.0
@@ -149,17 +152,14 @@ public struct PatternRefinement {
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     let neurons = compact(local.neurons)
     let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
-    let groups = groups(of: neurons, in: program)
-    let point = TwoLayerPoint(
-      groups: groups, coefficients: neurons.vectors, θ: Matrix(x.rows, loss.outputs))
+    let point = point(of: neurons, in: program)
     let certificate = Certificate(
       primal: program.strictObjective(at: point), dual: -.infinity, scope: .restricted)
     let solution = Solution(
       point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
     return State(
-      program: program, compressed: program, neurons: neurons, groups: groups, solution: solution,
-      local: local,
-      localSeconds: local.seconds, best: (neurons, certificate.primal))
+      program: program, compressed: program, neurons: neurons, start: point, solution: solution,
+      local: local, localSeconds: local.seconds, best: (neurons, certificate.primal))
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
@@ -181,41 +181,39 @@ public struct PatternRefinement {
       x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true)
   }
 
-  /// The groups of a program that neurons live in.
-  private func groups(of neurons: NeuronSet, in program: TwoLayerProgram) -> [TwoLayerGroup] {
-    guard neurons.count > 0 else { return [] }
+  /// The neurons, merged, as a point of a program; those whose patterns it lacks are left out.
+  private func point(of neurons: NeuronSet, in program: TwoLayerProgram) -> TwoLayerPoint {
+    let compact = compact(neurons)
     let known = program.patterns.bits.transposed
     var places: [[UInt64]: Int] = [:]
     for i in 0..<known.rows { places[Array(known.row(i))] = i }
-    let rows = BitMatrix(signsOf: x, timesTransposed: gates(of: neurons)).transposed
-    var seen = Set<TwoLayerGroup>()
-    return (0..<neurons.count).compactMap { m in
-      guard let pattern = places[Array(rows.row(m))] else { return nil }
-      let group = TwoLayerGroup(pattern: pattern, sign: neurons.signs[m], output: neurons.outputs[m])
-      return seen.insert(group).inserted ? group : nil
-    }
+    let rows = BitMatrix(signsOf: x, timesTransposed: gates(of: compact)).transposed
+    let found = (0..<compact.count).filter { places[Array(rows.row($0))] != nil }
+    return TwoLayerPoint(
+      groups: found.map { m in
+        TwoLayerGroup(
+          pattern: places[Array(rows.row(m))] ?? 0, sign: compact.signs[m], output: compact.outputs[m])
+      }, coefficients: compact.vectors.selectingRows(found), θ: Matrix(x.rows, loss.outputs))
   }
 
-  /// Solves the program over the patterns so far, from the groups of the state.
+  /// Solves the program over the patterns so far, from the start that the state has.
   private func solveProgram(
     _ state: inout State, start: ContinuousClock.Instant, clock: ContinuousClock
   ) throws {
     var inner = limits
     inner.tolerance = programTolerance(state)
     inner.seconds = limits.seconds.map { max(0, $0 - start.duration(to: clock.now).seconds) }
-    var method = WorkingSetMethod(state.program, limits: inner)
-    method.maximumBytes = options.maximumBytes
-    method.progress = progress
+    let solving = ProgramSolving(
+      solver: options.solver, limits: inner, maximumBytes: options.maximumBytes, progress: progress)
+    let stepWork = solving.stepWork(state.program, groups: state.start.groups)
+    guard stepWork <= options.maximumStepWork, limits.cancellation?.isRequested != true else {
+      return certifyLocally(&state)
+    }
     let began = clock.now
-    guard InteriorPointMethod.stepWork(state.program, groups: state.groups) <= options.maximumStepWork,
-      limits.cancellation?.isRequested != true
-    else { return certifyLocally(&state) }
-    let outcome = try method.solve(from: state.groups)
+    let solution = try solving.solve(state.program, from: state.start)
     state.programSeconds += began.duration(to: clock.now).seconds
-    state.work +=
-      Double(outcome.solution.iterations)
-      * InteriorPointMethod.stepWork(state.program, groups: outcome.groups)
-    state.keep(outcome.solution)
+    state.work += Double(solution.iterations) * stepWork
+    state.keep(solution)
     if state.status == .solved { state.certified = (state.program, state.solution) }
     try compress(&state)
   }
@@ -249,13 +247,13 @@ public struct PatternRefinement {
     ).sorted()
     let used = Set(kept.map { point.groups[$0].pattern }).sorted()
     let places = Dictionary(uniqueKeysWithValues: used.enumerated().map { ($0.element, $0.offset) })
-    state.groups = kept.map {
+    let groups = kept.map {
       let group = point.groups[$0]
       return TwoLayerGroup(pattern: places[group.pattern] ?? 0, sign: group.sign, output: group.output)
     }
-    state.neurons = NeuronSet(
-      vectors: point.coefficients.selectingRows(kept), signs: state.groups.map(\.sign),
-      outputs: state.groups.map(\.output))
+    let vectors = point.coefficients.selectingRows(kept)
+    state.start = TwoLayerPoint(groups: groups, coefficients: vectors, θ: point.θ)
+    state.neurons = NeuronSet(vectors: vectors, signs: groups.map(\.sign), outputs: groups.map(\.output))
     if !used.isEmpty { state.compressed = try program(state.program.patterns.selecting(used)) }
   }
 
@@ -304,11 +302,17 @@ public struct PatternRefinement {
     let newcomers = largest(of: compact(polished.neurons), beside: candidates)
     let all = candidates.appending(newcomers)
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
-    let earlier = state.groups
     state.program = try program(patterns)
-    let added = groups(of: all, in: state.program)
-    let known = Set(earlier)
-    state.groups = earlier + added.filter { !known.contains($0) }
+    var start = point(of: polished.neurons, in: state.program)
+    let known = Set(start.groups)
+    let others = (state.start.groups + point(of: candidates, in: state.program).groups).filter {
+      !known.contains($0)
+    }
+    start.groups += others
+    start.coefficients = Matrix(
+      start.groups.count, x.columns,
+      storage: start.coefficients.storage + [Double](repeating: 0, count: others.count * x.columns))
+    state.start = start
   }
 
   /// The neurons of some size, at most three for each candidate: the rest is what small steps leave behind.
@@ -333,9 +337,8 @@ public struct PatternRefinement {
     if state.best.objective < solution.certificate.primal {
       let patterns = try program.patterns.adding(gates(of: state.best.neurons), for: x)
       program = try self.program(patterns)
-      let neurons = compact(state.best.neurons)
-      solution.point = TwoLayerPoint(
-        groups: groups(of: neurons, in: program), coefficients: neurons.vectors, θ: solution.dualPoint.θ)
+      solution.point = point(of: state.best.neurons, in: program)
+      solution.point.θ = solution.dualPoint.θ
       solution.dualPoint = solution.point
       solution.certificate = program.certificate(at: solution.point)
     }

@@ -51,15 +51,13 @@ public struct Fitting {
     let λMax = try earlier?.λMax ?? largestUsefulλ(patterns)
     let program = try program(patterns, λ: λ(λMax))
     let solving = ProgramSolving(
-      settings: settings, limits: limits, maximumBytes: maximumBytes, progress: progress)
-    let solution = try solving.solve(program, from: earlier?.solution.point.groups ?? [])
+      solver: settings.solver, precision: settings.precision, limits: limits, maximumBytes: maximumBytes,
+      progress: progress)
+    let solution = try solving.solve(program, from: earlier?.solution.point)
     return Fit(program: program, solution: solution, λMax: λMax)
   }
 
   private func refine() throws -> Fit {
-    guard settings.solver == .auto || settings.solver == .interiorPoint else {
-      throw TrainingError.solver(settings.solver, settings.model, problem.kind)
-    }
     let λMax = searchedλMax()
     var refinement = PatternRefinement(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ(λMax),
@@ -67,6 +65,7 @@ public struct Fitting {
     refinement.progress = progress
     refinement.options.seed = settings.seed
     refinement.options.maximumBytes = maximumBytes
+    refinement.options.solver = settings.solver
     let outcome = try refinement.run()
     return Fit(
       program: outcome.program, solution: outcome.solution, λMax: λMax,

@@ -3,41 +3,72 @@ import LinearAlgebra
 
 /// Solves a two-layer program by the solver that a person chose, or by the one that suits the program.
 ///
-/// Programs with cones and piecewise linear losses need the interior-point method, which always computes in
-/// Double. Gated programs with a differentiable loss are group lassos: Newton's method up to a few thousand
-/// samples, beyond them accelerated gradients, in the precision asked for. Single precision ends near a relative
-/// gap of 1e-5, so tighter tolerances take Double, as numbers outside its range do; where Float stalls early, Double
-/// goes on.
+/// Programs with a differentiable loss are group lassos, with cones or without: Newton's method up to a few thousand
+/// samples, beyond them accelerated gradients. Gated ones take the precision asked for: single precision ends near a
+/// relative gap of 1e-5, so tighter tolerances take Double, as numbers outside its range do; where Float stalls
+/// early, Double goes on. Piecewise linear losses need the interior-point method, which also goes on where the
+/// others stall on a program with cones; both compute in Double.
 struct ProgramSolving {
-  let settings: TrainingSettings
+  var solver = SolverChoice.auto
+  var precision = Precision.double
   let limits: Limits
-  let maximumBytes: Int
+  var maximumBytes = Int.max
   var progress: ProgressHandler?
 
   /// The tolerance below which single precision is of no use.
   private static let finestOfFloat = 5e-5
 
+  /// Solves a program, from a feasible point of it where there is one.
+  ///
   /// - Throws: `TrainingError.solver` where the chosen solver does not solve such a program; `ProgramError` where
   ///   memory does not suffice.
-  func solve(_ program: TwoLayerProgram, from groups: [TwoLayerGroup]) throws -> Solution<TwoLayerPoint> {
-    let isGroupLasso = !program.isConstrained && !program.loss.isPiecewiseLinear
-    switch settings.solver {
-    case .interiorPoint: return try byInteriorPoint(program, from: groups)
+  func solve(_ program: TwoLayerProgram, from start: TwoLayerPoint? = nil) throws -> Solution<TwoLayerPoint> {
+    let isGroupLasso = !program.loss.isPiecewiseLinear
+    switch solver {
+    case .interiorPoint: return try byInteriorPoint(program, from: start, limits)
     case .fista, .newton:
-      guard isGroupLasso else { throw TrainingError.solver(settings.solver, settings.model, program.kind) }
-      return try byGroupLasso(program)
+      guard isGroupLasso else { throw TrainingError.solver(solver, program.kind) }
+      return try byGroupLasso(program, from: start)
     case .auto:
-      return try isGroupLasso ? byGroupLasso(program) : byInteriorPoint(program, from: groups)
+      guard isGroupLasso else { return try byInteriorPoint(program, from: start, limits) }
+      let first = try byGroupLasso(program, from: start)
+      guard program.isConstrained, first.hasFailed else { return first }
+      return try goOn(after: first) { try byInteriorPoint(program, from: first.point, $0) }
     }
   }
 
+  /// Multiplications of one Newton step on some groups of a program, or of a hundred accelerated steps.
+  func stepWork(_ program: TwoLayerProgram, groups: [TwoLayerGroup]) -> Double {
+    guard !program.loss.isPiecewiseLinear, solver != .interiorPoint else {
+      return InteriorPointMethod.stepWork(program, groups: groups)
+    }
+    let (n, d, c) = (program.samples, program.features, program.outputs)
+    let method: TwoLayerSolver<Double>.Method = solver == .newton ? .newton : .automatic
+    let products = 10 * Double(n) * Double(d) * Double(groups.count)  // a projection takes a few of them
+    guard TwoLayerSolver<Double>.usesNewton(method, samples: n, outputs: c) else { return 100 * products }
+    return products + Double(c) * Double(n) * Double(n) * (Double(n) / 3 + Double(d))
+  }
+
+  /// The better of a solution and of what goes on after it in the time that is left.
+  private func goOn(
+    after first: Solution<TwoLayerPoint>, _ next: (Limits) throws -> Solution<TwoLayerPoint>
+  ) rethrows -> Solution<TwoLayerPoint> {
+    var rest = limits
+    rest.seconds = limits.seconds.map { max(0, $0 - first.seconds) }
+    var second = try next(rest)
+    second.keepBetter(first)
+    second.iterations += first.iterations
+    second.seconds += first.seconds
+    return second
+  }
+
   private func byInteriorPoint(
-    _ program: TwoLayerProgram, from groups: [TwoLayerGroup]
+    _ program: TwoLayerProgram, from start: TwoLayerPoint?, _ limits: Limits
   ) throws -> Solution<TwoLayerPoint> {
     var method = WorkingSetMethod(program, limits: limits)
     method.progress = progress
     method.maximumBytes = maximumBytes
-    return try method.solve(from: groups).solution
+    return try method.solve(from: start?.groups ?? []).solution
   }
 
   /// Whether the numbers of a program and their products stay well inside the range of single precision.
@@ -47,36 +78,39 @@ struct ProgramSolving {
       && program.x.storage.allSatisfy { abs($0) <= 1e9 }
   }
 
-  private func byGroupLasso(_ program: TwoLayerProgram) throws -> Solution<TwoLayerPoint> {
-    guard settings.precision == .float, limits.tolerance >= Self.finestOfFloat, fitsFloat(program) else {
-      return try drive(program, in: Double.self, limits: limits)
-    }
-    let first = try drive(program, in: Float.self, limits: limits)
-    guard first.status == .stalled || first.status == .numericalFailure else { return first }
-    var rest = limits
-    rest.seconds = limits.seconds.map { max(0, $0 - first.seconds) }
-    var second = try drive(program, in: Double.self, limits: rest)
-    second.keepBetter(first)
-    second.iterations += first.iterations
-    second.seconds += first.seconds
-    return second
+  private func byGroupLasso(
+    _ program: TwoLayerProgram, from start: TwoLayerPoint?
+  ) throws -> Solution<TwoLayerPoint> {
+    let usesFloat =
+      precision == .float && !program.isConstrained && limits.tolerance >= Self.finestOfFloat
+      && fitsFloat(program)
+    guard usesFloat else { return try drive(program, from: start, in: Double.self, limits) }
+    let first = try drive(program, from: start, in: Float.self, limits)
+    guard first.hasFailed else { return first }
+    return try goOn(after: first) { try drive(program, from: first.point, in: Double.self, $0) }
   }
 
   private func drive<Element: Scalar>(
-    _ program: TwoLayerProgram, in _: Element.Type, limits: Limits
+    _ program: TwoLayerProgram, from start: TwoLayerPoint?, in _: Element.Type, _ limits: Limits
   ) throws -> Solution<TwoLayerPoint> {
-    let method: GatedSolver<Element>.Method =
-      switch settings.solver {
+    let method: TwoLayerSolver<Element>.Method =
+      switch solver {
       case .newton: .newton
       case .fista: .accelerated
       case .auto, .interiorPoint: .automatic
       }
-    let bytes = GatedSolver<Element>.bytes(program, method: method)
+    let bytes = TwoLayerSolver<Element>.bytes(program, method: method)
     guard bytes <= maximumBytes else { throw ProgramError.memory(needed: bytes, limit: maximumBytes) }
-    var solver = try GatedSolver<Element>(program, tolerance: limits.tolerance, method: method)
+    var solver = try TwoLayerSolver<Element>(
+      program, tolerance: limits.tolerance, method: method, start: start)
     var limits = limits
     limits.certificateInterval = .max  // the solver knows its own gap, and a certificate prices every group
     return ConvexOptimization.drive(
       &solver, on: program, limits: limits, phase: "group lasso", progress: progress)
   }
+}
+
+extension Solution {
+  /// Whether the arithmetic of a solver was exhausted before its tolerance.
+  fileprivate var hasFailed: Bool { status == .stalled || status == .numericalFailure }
 }

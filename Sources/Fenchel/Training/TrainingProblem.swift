@@ -106,7 +106,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case noWeight(String)
   case scale(String, String)
   case gates(String)
-  case solver(SolverChoice, ModelKind, LossKind)
+  case solver(SolverChoice, LossKind)
 
   public var description: String {
     switch self {
@@ -120,9 +120,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
       "\(source): \(what) beyond 1e100, as the network would see them, overflow; scale the columns or weights, or "
         + "leave standardisation on"
     case .gates(let what): what
-    case .solver(let solver, let model, let loss):
-      "the solver \(solver.rawValue) does not solve the model \(model.rawValue) with the \(loss.rawValue) loss; "
-        + "take auto or interior-point"
+    case .solver(let solver, let loss):
+      "the solver \(solver.rawValue) does not solve the \(loss.rawValue) loss; take auto or interior-point"
     }
   }
 }

@@ -60,9 +60,9 @@ public enum PatternChoice: Sendable, Equatable {
 public enum SolverChoice: String, Codable, Sendable, CaseIterable {
   /// The one that suits the program.
   case auto
-  /// Accelerated proximal gradients on working sets; gated networks.
+  /// Accelerated proximal gradients on working sets; differentiable losses.
   case fista
-  /// Semismooth Newton on working sets; gated networks.
+  /// Semismooth Newton on working sets; differentiable losses.
   case newton
   /// Every program.
   case interiorPoint = "interior-point"

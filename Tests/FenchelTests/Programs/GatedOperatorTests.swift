@@ -90,7 +90,8 @@ struct GatedOperatorTests {
     let α = [0.5, 0, 2, 1.5]
     let v: Matrix<Double> = Philox(seed: 5).normalMatrix(groups.count, d)
     var q = Matrix<Double>(n, n, fill: .nan)
-    map.gram(of: groups, scales: α, vectors: v, into: &q)
+    map.gram(
+      of: groups, scales: α, updates: [GroupUpdate(groups: groups, vectors: v, sign: 1)], into: &q)
     for k in stride(from: 0, to: n, by: 7) {
       for l in stride(from: 0, through: k, by: 5) {
         var expected = 0.0

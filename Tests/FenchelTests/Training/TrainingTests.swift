@@ -161,19 +161,19 @@ struct TrainingTests {
     for solver in [SolverChoice.fista, .newton] {
       var settings = TrainingSettings()
       settings.solver = solver
+      settings.loss = .hinge
       #expect(throws: TrainingError.self) { try train(data, settings: settings) }
       settings.model = .gatedReLU
-      settings.loss = .hinge
       #expect(throws: TrainingError.self) { try train(data, settings: settings) }
     }
   }
 
-  @Test("Every solver and precision finds the optimum of a gated network", arguments: SolverChoice.allCases)
-  func solversAgree(solver: SolverChoice) throws {
+  @Test("Every solver and precision finds the optimum", arguments: SolverChoice.allCases, ModelKind.allCases)
+  func solversAgree(solver: SolverChoice, model: ModelKind) throws {
     let data = try builtIn("breast-cancer")
     for precision in Precision.allCases {
       var settings = TrainingSettings()
-      settings.model = .gatedReLU
+      settings.model = model
       settings.patterns = .sampled(50)
       settings.lambda = .ratio(0.05)
       settings.solver = solver

@@ -45,7 +45,8 @@ struct AcceleratedProximalGradient<Operator: GroupOperator>: RestrictedMethod {
     problem.whole.map.applyAdjoint(slope, to: problem.groups, into: &gradient)
     iterate.θ = slope
     iterate.θ.scale(by: -1)
-    iterate.dualNorms = gradient.rowNorms
+    iterate.adjoint = gradient
+    iterate.adjoint.scale(by: -1)
     if curvature == 0 { curvature = firstCurvature(slope) }
     guard value.isFinite, curvature.isFinite else { return .failed }
     guard let next = acceptedStep(value, slope) else { return .stalled }
@@ -83,7 +84,8 @@ struct AcceleratedProximalGradient<Operator: GroupOperator>: RestrictedMethod {
       z.add(-1 / curvature, gradient)
       var trial = Trial(
         coefficients: z, norms: [], predictions: problem.whole.zeroPredictions)
-      trial.norms = problem.prox(z, step: 1 / curvature, into: &trial.coefficients)
+      trial.norms = problem.prox(
+        z, step: 1 / curvature, into: &trial.coefficients, projections: &iterate.projections)
       problem.predictions(trial.coefficients, norms: trial.norms, into: &trial.predictions)
       z = trial.coefficients
       z.add(-1, extrapolated)

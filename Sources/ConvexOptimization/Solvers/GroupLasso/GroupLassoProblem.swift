@@ -4,32 +4,45 @@ import LinearAlgebra
 ///
 ///     min_W ℓ(Σ_r A_r w_r) + λ Σ_r ‖w_r‖₂,      max_θ −ℓ*(−θ)  subject to  ‖A_rᵀθ‖₂ ≤ λ for every r,
 ///
-/// with θ = −∇ℓ(F) at the optimum.
+/// with θ = −∇ℓ(F) at the optimum. Groups may be confined to cones, w_r ∈ K_r; the dual constraint then is
+/// ‖Π_{K_r}(A_rᵀθ)‖ ≤ λ.
 public struct GroupLassoProblem<Operator: GroupOperator>: Sendable {
   public typealias Element = Operator.Element
   public let map: Operator
   public let loss: any Loss<Element>
   public let λ: Element
+  public let cones: (any GroupCones<Element>)?
 
-  public init(map: Operator, loss: any Loss<Element>, λ: Element) {
+  public init(
+    map: Operator, loss: any Loss<Element>, λ: Element, cones: (any GroupCones<Element>)? = nil
+  ) {
     precondition(map.samples == loss.samples && map.outputs == loss.outputs, "map and loss differ in shape")
     precondition(λ > 0 && λ.isFinite, "λ is positive and finite")
     self.map = map
     self.loss = loss
     self.λ = λ
+    self.cones = cones
+  }
+
+  /// The problem of output j alone, for a separable loss.
+  func restricted(toOutput j: Int) -> GroupLassoProblem {
+    GroupLassoProblem(
+      map: map.restricted(toOutput: j), loss: loss.restricted(toOutput: j), λ: λ,
+      cones: cones?.restricted(toOutput: j))
   }
 
   /// A matrix of the shape of the predictions, n × c.
   var zeroPredictions: Matrix<Element> { Matrix(map.samples, map.outputs) }
 
-  /// λ_max = max_r ‖A_rᵀ∇ℓ(0)‖: W = 0 is optimal exactly for λ ≥ λ_max. Cost of one adjoint product.
+  /// λ_max = max_r ‖A_rᵀ∇ℓ(0)‖ without cones: W = 0 is optimal exactly for λ ≥ λ_max. Cost of one adjoint product.
   public func largestλ() -> Element {
     var gradient = zeroPredictions
     loss.gradient(at: zeroPredictions, into: &gradient)
     return map.adjointNorms(gradient).max() ?? 0
   }
 
-  /// The scaling of θ, feasible for the given groups and λ, with the largest value found; `norms` holds ‖A_rᵀθ‖.
+  /// The scaling of θ, feasible for the given groups and λ, with the largest value found; `norms` holds
+  /// ‖A_rᵀθ‖, or with cones ‖Π(A_rᵀθ)‖.
   ///
   /// Scaled by min(1, λ / max_r ‖A_rᵀθ‖) — for separable losses each output by its own maximum — and then by the
   /// common factor that maximises the parabola through the values at 0, ½ and 1 of it, which is exact for the

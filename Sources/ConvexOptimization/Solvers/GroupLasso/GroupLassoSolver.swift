@@ -35,8 +35,10 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
 
   /// - Parameters:
   ///   - tolerance: relative gap, (primal − dual)/max(1, |primal|), to stop at; in Float not below some 1e-5.
+  ///   - start: groups, ascending, with the coefficients to begin at; nil begins at 0.
   public init(
-    _ problem: GroupLassoProblem<Operator>, tolerance: Element = 1e-4, method: Method = .automatic
+    _ problem: GroupLassoProblem<Operator>, tolerance: Element = 1e-4, method: Method = .automatic,
+    start: (groups: [Int], coefficients: Matrix<Element>)? = nil
   ) {
     precondition(!problem.loss.isPiecewiseLinear, "the loss has kinks: no gradient method solves this")
     self.problem = problem
@@ -46,13 +48,17 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
     let problems =
       !splits
       ? [problem]
-      : (0..<c).map {
-        GroupLassoProblem(
-          map: problem.map.restricted(toOutput: $0), loss: problem.loss.restricted(toOutput: $0), λ: problem.λ
-        )
-      }
+      : (0..<c).map { problem.restricted(toOutput: $0) }
     let usesNewton = Self.usesNewton(method, samples: problem.map.samples, outputs: c)
-    parts = problems.map { WorkingSetIteration($0, usesNewton: usesNewton) }
+    let start = start ?? ([], Matrix(0, problem.map.width))
+    parts = problems.enumerated().map { j, part in
+      let own = start.groups.indices.filter { !splits || problem.map.output(of: start.groups[$0]) == j }
+      return WorkingSetIteration(
+        part, usesNewton: usesNewton,
+        start: (
+          own.map { splits ? start.groups[$0] / c : start.groups[$0] }, start.coefficients.selectingRows(own)
+        ))
+    }
     exhausted = parts.map { _ in nil }
   }
 

@@ -24,9 +24,24 @@ public protocol GroupOperator<Element>: Sendable {
   func apply(_ w: Matrix<Element>, of groups: [Int], into f: inout Matrix<Element>)
   /// Row q of G ← A_{groups[q]}ᵀ R, for R: n × c and G: groups.count × width.
   func applyAdjoint(_ r: Matrix<Element>, to groups: [Int], into g: inout Matrix<Element>)
-  /// The lower triangle of Q ← Σ_q A_r (α_q I + v_q v_qᵀ) A_rᵀ, r = groups[q], restricted to the one output that
-  /// all the groups share; α: groups.count numbers ≥ 0, V: groups.count × width, Q: n × n.
-  func gram(of groups: [Int], scales α: [Element], vectors v: Matrix<Element>, into q: inout Matrix<Element>)
+  /// The lower triangle of Q ← Σ_q α_q A_r A_rᵀ ± Σ_p A_{r(p)} v_p v_pᵀ A_{r(p)}ᵀ, r = groups[q], restricted to the one
+  /// output that all the groups share; α: groups.count numbers ≥ 0, Q: n × n.
+  func gram(
+    of groups: [Int], scales α: [Element], updates: [GroupUpdate<Element>], into q: inout Matrix<Element>)
+}
+
+/// Rank-one terms ± A_r v vᵀ A_rᵀ of a Gram matrix.
+public struct GroupUpdate<Element: Scalar>: Sendable {
+  /// The group r of each term.
+  public var groups: [Int]
+  /// One row v for each.
+  public var vectors: Matrix<Element>
+  /// +1 or −1, for all of them.
+  public var sign: Element
+
+  public init(groups: [Int], vectors: Matrix<Element>, sign: Element) {
+    (self.groups, self.vectors, self.sign) = (groups, vectors, sign)
+  }
 }
 
 extension GroupOperator {

@@ -11,6 +11,8 @@ struct NewtonDerivative<Operator: GroupOperator> {
   let τ: [Element]
   /// ẑ = z/‖z‖, one row a group.
   let directions: Matrix<Element>
+  /// With cones the span of the face that holds z, Π its projector: M = (1 − τ) Π + τ ẑẑᵀ. Empty without cones.
+  let faces: [Subspace<Element>]
   let factor: HessianFactor<Element>
 
   init(_ problem: RestrictedProblem<Operator>, _ stage: NewtonStage<Element>, σ: Element) {
@@ -21,10 +23,22 @@ struct NewtonDerivative<Operator: GroupOperator> {
     groups = active.map { problem.groups[$0] }
     self.σ = σ
     τ = sizes.map { threshold / $0 }
-    var directions = stage.z.selectingRows(active)
-    directions.scaleRows(by: sizes.map { 1 / $0 })
+    var directions = stage.u.selectingRows(active)
+    directions.scaleRows(by: active.map { 1 / stage.norms[$0] })
     self.directions = directions
+    faces = Self.faces(problem.whole.cones, active.compactMap { stage.projections[$0] })
     factor = problem.loss.hessianFactor(at: stage.predictions)
+  }
+
+  private static func faces(
+    _ cones: (any GroupCones<Element>)?, _ projections: [ConeProjection<Element>]
+  ) -> [Subspace<Element>] {
+    guard let cones else { return [] }
+    var result = [Subspace<Element>?](repeating: nil, count: projections.count)
+    result.withMutablePointer { result in
+      Parallel.forEach(tiles: projections.count) { result[$0] = cones.face(at: projections[$0]) }
+    }
+    return result.compactMap { $0 }
   }
 
   /// Q V = σ A M Aᵀ V.
@@ -36,6 +50,7 @@ struct NewtonDerivative<Operator: GroupOperator> {
       g.withMutablePointer { g in
         for r in groups.indices {
           let (row, direction) = (g + r * d, directions + r * d)
+          if !faces.isEmpty { faces[r].project(row) }
           let along = Element.dot(d, row, direction)
           Element.scale(d, σ * (1 - τ[r]), row)
           Element.axpy(d, σ * τ[r] * along, direction, row)
@@ -50,9 +65,29 @@ struct NewtonDerivative<Operator: GroupOperator> {
   /// The lower triangle of the part of Q of output j.
   func fillGram(_ q: inout Matrix<Element>, output j: Int) {
     let rows = groups.indices.filter { map.output(of: groups[$0]) == j }
+    let scales = rows.map { σ * (1 - τ[$0]) }
     var vectors = directions.selectingRows(rows)
     vectors.scaleRows(by: rows.map { (σ * τ[$0]).squareRoot() })
+    let along = GroupUpdate(groups: rows.map { groups[$0] }, vectors: vectors, sign: 1)
+    let isFree = rows.map { faces.isEmpty || faces[$0].isComplement }
+    let free = rows.indices.filter { isFree[$0] }
     map.gram(
-      of: rows.map { groups[$0] }, scales: rows.map { σ * (1 - τ[$0]) }, vectors: vectors, into: &q)
+      of: free.map { groups[rows[$0]] }, scales: free.map { scales[$0] },
+      updates: [along] + [true, false].map { updates(rows, scales, isComplement: $0) }, into: &q)
+  }
+
+  /// The terms of the faces that are given by their complement, or of those that are not.
+  private func updates(_ rows: [Int], _ scales: [Element], isComplement: Bool) -> GroupUpdate<Element> {
+    var (members, vectors) = ([Int](), [Element]())
+    for (row, scale) in zip(rows, scales)
+    where !faces.isEmpty && faces[row].isComplement == isComplement {
+      var b = faces[row].basis
+      b.scale(by: scale.squareRoot())
+      members += [Int](repeating: groups[row], count: b.rows)
+      vectors += b.storage
+    }
+    return GroupUpdate(
+      groups: members, vectors: Matrix(members.count, map.width, storage: vectors),
+      sign: isComplement ? -1 : 1)
   }
 }

@@ -22,22 +22,25 @@ struct RestrictedProblem<Operator: GroupOperator>: Sendable {
     }
   }
 
-  /// Row r of W ← (1 − τλ/‖z_r‖)₊ z_r. Returns ‖w_r‖ for every row.
-  func prox(_ z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>) -> [Element] {
+  /// Row r of W ← the prox of τλ‖·‖ at z_r, (1 − τλ/‖p_r‖)₊ p_r with p_r = z_r, or its projection onto the cone of r.
+  /// `projections` are the starts of these, and become what was found. Returns ‖w_r‖ for every row.
+  func prox(
+    _ z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>,
+    projections: inout [ConeProjection<Element>?]
+  ) -> [Element] {
     let (d, threshold) = (width, τ * λ)
-    var norms = [Element](repeating: 0, count: groups.count)
+    w = z
+    var norms =
+      whole.cones?.project(&w, ontoConesOf: groups, threshold: threshold, from: &projections) ?? z.rowNorms
     w.withMutablePointer { w in
-      z.withPointer { z in
-        for r in norms.indices {
-          let (source, target) = (z + r * d, w + r * d)
-          let norm = Element.euclideanNorm(d, source)
-          if norm > threshold {
-            target.update(from: source, count: d)
-            Element.scale(d, 1 - threshold / norm, target)
-            norms[r] = norm - threshold
-          } else {
-            target.update(repeating: 0, count: d)
-          }
+      for r in norms.indices {
+        let row = w + r * d
+        if norms[r] > threshold {
+          Element.scale(d, 1 - threshold / norms[r], row)
+          norms[r] -= threshold
+        } else {
+          row.update(repeating: 0, count: d)
+          norms[r] = 0
         }
       }
     }
@@ -52,9 +55,11 @@ struct RestrictedIterate<Element: Scalar>: Sendable {
   var coefficientNorms: [Element]
   /// F = A W.
   var predictions: Matrix<Element>
-  /// θ = −∇ℓ at some predictions, and ‖A_rᵀθ‖ for each group of the working set.
+  /// θ = −∇ℓ at some predictions, and A_rᵀθ for each group of the working set.
   var θ: Matrix<Element>
-  var dualNorms: [Element]
+  var adjoint: Matrix<Element>
+  /// With cones: the last projections of points near the coefficients.
+  var projections: [ConeProjection<Element>?]
 
   /// The point W = 0 with the working set's rows.
   init(groups: Int, width: Int, samples: Int, outputs: Int) {
@@ -62,7 +67,8 @@ struct RestrictedIterate<Element: Scalar>: Sendable {
     coefficientNorms = [Element](repeating: 0, count: groups)
     predictions = Matrix(samples, outputs)
     θ = Matrix(samples, outputs)
-    dualNorms = [Element](repeating: .infinity, count: groups)
+    adjoint = Matrix(groups, width)
+    projections = [ConeProjection<Element>?](repeating: nil, count: groups)
   }
 }
 

@@ -9,7 +9,8 @@ import LinearAlgebra
 ///
 /// that is for the zero of ρ = A U − F, the gradient in θ of the convex ψ = ℓ*(−θ) + ‖U‖²/(2σ). The Newton
 /// direction solves (I + QH) ΔF = ρ with H = ∇²ℓ and Q = σ A M Aᵀ, M the derivative of the prox: for every
-/// active group (1 − τ)I + τ ẑẑᵀ, τ = σλ/‖z‖. See `SampleNewtonSystem`.
+/// active group (1 − τ)I + τ ẑẑᵀ, τ = σλ/‖z‖. With cones z is projected first, and I becomes the projector onto the
+/// span of the face that holds z. See `NewtonDerivative` and `SampleNewtonSystem`.
 ///
 /// Typically some 25 steps from W = 0 to a gap of 1e-6, and few from a solution nearby.
 struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
@@ -23,12 +24,15 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
   private var centrePredictions: Matrix<Element>
   private var stage: NewtonStage<Element>
   private var stepsAtCentre = 0
-  private var hasMoved = false
+  /// Whether the last step solved a subproblem, so that its end became the next centre.
+  private(set) var hasMoved = false
 
   /// The residual ‖ρ‖ relative to the move ‖A(U − W̄)‖ at which U becomes the next centre.
   private static var inexactness: Element { 0.3 }
-  /// Factor on σ after a subproblem that took few steps.
-  private static var growth: Element { 5 }
+  /// Factor on σ after a subproblem that took few steps, and from it after one that took too many.
+  private static var growth: Element { 3 }
+  /// Steps after which a subproblem is given up for one with a smaller σ.
+  private static var patience: Int { 8 }
 
   /// - Parameters:
   ///   - σ: the first proximal step; some 50 divided by a Lipschitz constant of ∇(ℓ∘A) begins well at W = 0.
@@ -43,12 +47,14 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
     iterate = start
     centre = start.coefficients
     centrePredictions = start.predictions
-    stage = problem.newtonStage(at: start.predictions, centre: centre, σ: σ)
+    stage = problem.newtonStage(
+      at: start.predictions, centre: centre, σ: σ, projections: start.projections)
   }
 
   mutating func step() -> StepOutcome {
     if hasMoved {
-      stage = problem.newtonStage(at: stage.predictions, centre: centre, σ: σ)
+      stage = problem.newtonStage(
+        at: stage.predictions, centre: centre, σ: σ, projections: stage.projections)
       hasMoved = false
     }
     guard let direction = system.direction(problem, stage, σ: σ) else { return .failed }
@@ -57,7 +63,8 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
     iterate.coefficientNorms = stage.norms
     iterate.predictions = stage.image
     iterate.θ = stage.θ
-    iterate.dualNorms = stage.dualNorms
+    iterate.adjoint = stage.adjoint
+    iterate.projections = stage.projections
     stepsAtCentre += 1
     if outcome == .advanced { moveCentreIfSolved() }
     return outcome
@@ -68,10 +75,11 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
     var move = stage.image
     move.add(-1, centrePredictions)
     let isSolved = stage.residual.frobeniusNorm <= Self.inexactness * move.frobeniusNorm
-    guard isSolved || stepsAtCentre >= 12 else { return }
-    if stepsAtCentre <= 4 { σ *= Self.growth }
+    guard isSolved || stepsAtCentre >= Self.patience else { return }
+    if !isSolved { σ /= Self.growth } else if stepsAtCentre <= 4 { σ *= Self.growth }
     stepsAtCentre = 0
     hasMoved = true
+    guard isSolved else { return }
     centre = stage.u
     centrePredictions = stage.image
   }
@@ -94,7 +102,7 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
     for _ in 0..<20 {
       var f = stage.predictions
       f.add(t, direction)
-      let trial = problem.newtonStage(at: f, centre: centre, σ: σ)
+      let trial = problem.newtonStage(at: f, centre: centre, σ: σ, projections: stage.projections)
       let slope = derivative(trial, direction)
       if slope <= -initial / 2 {
         stage = trial
@@ -110,34 +118,37 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
 struct NewtonStage<Element: Scalar>: Sendable {
   var predictions: Matrix<Element>
   var θ: Matrix<Element>
-  /// ‖A_rᵀθ‖.
-  var dualNorms: [Element]
-  /// W̄ + σAᵀθ, its prox U, and the norms of U's rows.
-  var z: Matrix<Element>
+  /// Aᵀθ.
+  var adjoint: Matrix<Element>
+  /// The prox U of W̄ + σAᵀθ, the norms of its rows, and with cones the projections in it.
   var u: Matrix<Element>
   var norms: [Element]
+  var projections: [ConeProjection<Element>?]
   /// A U, and ρ = A U − F.
   var image: Matrix<Element>
   var residual: Matrix<Element>
 }
 
 extension RestrictedProblem {
-  func newtonStage(at f: Matrix<Element>, centre: Matrix<Element>, σ: Element) -> NewtonStage<Element> {
+  func newtonStage(
+    at f: Matrix<Element>, centre: Matrix<Element>, σ: Element, projections: [ConeProjection<Element>?]
+  ) -> NewtonStage<Element> {
     var θ = f
     loss.gradient(at: f, into: &θ)
     θ.scale(by: -1)
+    var adjoint = centre
+    whole.map.applyAdjoint(θ, to: groups, into: &adjoint)
     var z = centre
-    whole.map.applyAdjoint(θ, to: groups, into: &z)
-    let dualNorms = z.rowNorms
-    z.scale(by: σ)
-    z.add(1, centre)
+    z.add(σ, adjoint)
     var u = z
-    let norms = prox(z, step: σ, into: &u)
+    var projections = projections
+    let norms = prox(z, step: σ, into: &u, projections: &projections)
     var image = f
     predictions(u, norms: norms, into: &image)
     var residual = image
     residual.add(-1, f)
     return NewtonStage(
-      predictions: f, θ: θ, dualNorms: dualNorms, z: z, u: u, norms: norms, image: image, residual: residual)
+      predictions: f, θ: θ, adjoint: adjoint, u: u, norms: norms, projections: projections, image: image,
+      residual: residual)
   }
 }

@@ -17,6 +17,8 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
   private var inner: Inner = .none
   private var system: SampleNewtonSystem<Operator>?
   private var iterations = 0
+  /// With cones: the last projection of A_rᵀθ for every group.
+  private var dualProjections: [ConeProjection<Element>?]
   private var restrictedDual: Element = -.infinity
   /// The restricted gap at which all groups are priced, as a fraction of the whole gap.
   private var fraction: Element = 0.3
@@ -37,13 +39,22 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
   /// The relative gap to which the earlier problems of the path are solved.
   private static var pathTolerance: Element { 0.02 }
 
-  init(_ problem: GroupLassoProblem<Operator>, usesNewton: Bool) {
+  /// - Parameter start: groups, ascending, with the coefficients to begin at.
+  init(
+    _ problem: GroupLassoProblem<Operator>, usesNewton: Bool,
+    start: (groups: [Int], coefficients: Matrix<Element>)
+  ) {
     self.problem = problem
     system = usesNewton ? SampleNewtonSystem() : nil
-    restricted = RestrictedProblem(whole: problem, groups: [], λ: problem.λ)
+    restricted = RestrictedProblem(whole: problem, groups: start.groups, λ: problem.λ)
     best = RestrictedIterate(
-      groups: 0, width: problem.map.width, samples: problem.map.samples, outputs: problem.map.outputs)
+      groups: start.groups.count, width: problem.map.width, samples: problem.map.samples,
+      outputs: problem.map.outputs)
+    best.coefficients = start.coefficients
+    best.coefficientNorms = start.coefficients.rowNorms
+    restricted.predictions(best.coefficients, norms: best.coefficientNorms, into: &best.predictions)
     bestDual = problem.zeroPredictions
+    dualProjections = [ConeProjection<Element>?](repeating: nil, count: problem.map.groups)
   }
 
   var gap: Element { primal - dual }
@@ -71,6 +82,7 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
     guard outcome == .advanced else { return recover(iterate, outcome, target) }
     keep(iterate)
     if case .accelerated = inner, iterations % 5 != 0 { return .advanced }
+    if case .newton(let method) = inner, problem.cones != nil, !method.hasMoved { return .advanced }
     let result = hasSolvedRestricted(iterate, target) ? price(at: iterate, target) : .advanced
     return result == .advanced && isStuck ? recover(iterate, .stalled, target) : result
   }
@@ -88,29 +100,59 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
 // MARK: Working sets
 
 extension WorkingSetIteration {
-  /// The first pricing, at W = 0 and θ = −∇ℓ(0).
+  /// The first pricing, at the starting point and θ = −∇ℓ there.
   private mutating func begin() -> StepOutcome {
     guard rounds == 0 else { return .stalled }
-    var zero = best
-    problem.loss.gradient(at: zero.predictions, into: &zero.θ)
-    zero.θ.scale(by: -1)
-    keep(zero)
-    let norms = priceAll(at: zero)
+    var first = best
+    problem.loss.gradient(at: first.predictions, into: &first.θ)
+    first.θ.scale(by: -1)
+    keep(first)
+    let norms = priceAll(at: first, isRestrictedKnown: false)
     let largest = norms.max() ?? 0
     guard largest.isFinite, primal.isFinite else { return .failed }
-    guard largest > problem.λ else { return .readyForCertificate }
-    let λ = system == nil ? max(problem.λ, Self.pathFactor * largest) : problem.λ
-    restart(nextGroups(norms, zero, λ: λ), λ: λ, zero)
+    let isZero = restricted.groups.isEmpty
+    guard !isZero || largest > problem.λ else { return .readyForCertificate }
+    let λ = system == nil && isZero ? max(problem.λ, Self.pathFactor * largest) : problem.λ
+    restart(nextGroups(norms, first, λ: λ), λ: λ, first)
     return .advanced
   }
 
-  /// ‖A_rᵀθ‖ for all groups; keeps the dual point that they give where it is better.
-  private mutating func priceAll(at iterate: RestrictedIterate<Element>) -> [Element] {
+  /// The dual norms of all groups; keeps the dual point that they give where it is better.
+  private mutating func priceAll(
+    at iterate: RestrictedIterate<Element>, isRestrictedKnown: Bool = true
+  ) -> [Element] {
     rounds += 1
     let all = Array(0..<problem.map.groups)
-    let isComplete = restricted.groups.count == all.count && !all.isEmpty
-    let norms = isComplete ? iterate.dualNorms : problem.map.adjointNorms(iterate.θ)
+    let isComplete = isRestrictedKnown && restricted.groups.count == all.count && !all.isEmpty
+    let norms = isComplete ? restrictedDualNorms(iterate) : dualNorms(iterate.θ, of: all)
     keep(problem.dual(iterate.θ, norms: norms, groups: all, λ: problem.λ))
+    return norms
+  }
+
+  /// ‖A_rᵀθ‖, with cones ‖Π(A_rᵀθ)‖ or a bound on it at most λ, for the working set.
+  private mutating func restrictedDualNorms(_ iterate: RestrictedIterate<Element>) -> [Element] {
+    dualNorms(iterate.adjoint, of: restricted.groups, λ: restricted.λ)
+  }
+
+  private mutating func dualNorms(_ adjoint: Matrix<Element>, of groups: [Int], λ: Element) -> [Element] {
+    guard let cones = problem.cones else { return adjoint.rowNorms }
+    var projected = adjoint
+    var projections = groups.map { dualProjections[$0] }
+    let norms = cones.project(&projected, ontoConesOf: groups, threshold: λ, from: &projections)
+    for (group, projection) in zip(groups, projections) { dualProjections[group] = projection }
+    return norms
+  }
+
+  /// The same for any groups at θ, without holding all of Aᵀθ.
+  private mutating func dualNorms(_ θ: Matrix<Element>, of groups: [Int]) -> [Element] {
+    guard problem.cones != nil else { return problem.map.adjointNorms(θ) }
+    var norms: [Element] = []
+    for start in stride(from: 0, to: groups.count, by: 4096) {
+      let part = Array(groups[start..<min(start + 4096, groups.count)])
+      var adjoint = Matrix<Element>(part.count, problem.map.width)
+      problem.map.applyAdjoint(θ, to: part, into: &adjoint)
+      norms += dualNorms(adjoint, of: part, λ: problem.λ)
+    }
     return norms
   }
 
@@ -139,7 +181,9 @@ extension WorkingSetIteration {
     let total = norms.count
     let support = iterate.coefficientNorms.indices.filter { iterate.coefficientNorms[$0] > 0 }
       .map { restricted.groups[$0] }
-    let isSmall = system != nil || problem.map.samples * problem.map.width * total < 50_000_000
+    let isSmall =
+      problem.cones == nil
+      && (system != nil || problem.map.samples * problem.map.width * total < 50_000_000)
     let initial = isSmall ? total : max(total / 8, min(total, 64))
     let size = max(initial, 2 * support.count, λ == restricted.λ ? restricted.groups.count : 0)
     let violated = norms.count { $0 > λ }
@@ -175,10 +219,12 @@ extension WorkingSetIteration {
     let d = problem.map.width
     result.coefficients = Matrix(groups.count, d)
     result.coefficientNorms = [Element](repeating: 0, count: groups.count)
+    result.projections = groups.map { dualProjections[$0] }
     var place: [Int: Int] = [:]
     for (row, group) in groups.enumerated() { place[group] = row }
     for (old, group) in restricted.groups.enumerated() where iterate.coefficientNorms[old] > 0 {
       guard let row = place[group] else { continue }
+      result.projections[row] = iterate.projections[old]
       result.coefficientNorms[row] = iterate.coefficientNorms[old]
       for k in 0..<d { result.coefficients[row, k] = iterate.coefficients[old, k] }
     }
@@ -208,8 +254,8 @@ extension WorkingSetIteration {
   private mutating func hasSolvedRestricted(
     _ iterate: RestrictedIterate<Element>, _ target: Element
   ) -> Bool {
-    let candidate = problem.dual(
-      iterate.θ, norms: iterate.dualNorms, groups: restricted.groups, λ: restricted.λ)
+    let norms = restrictedDualNorms(iterate)
+    let candidate = problem.dual(iterate.θ, norms: norms, groups: restricted.groups, λ: restricted.λ)
     restrictedDual = max(restrictedDual, candidate.value)
     if restricted.λ > problem.λ {
       let value = objective(iterate, λ: restricted.λ)

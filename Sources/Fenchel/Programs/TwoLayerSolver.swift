@@ -1,0 +1,89 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Solves a two-layer program as a group lasso, in single or double precision: `GroupLassoSolver` on the masks of the
+/// patterns, with the points that `TwoLayerProgram` certifies. With cones every pattern counts twice, once a sign,
+/// and coefficients are projected (`PatternCones`).
+///
+/// For differentiable losses. Held, beside X in working precision: n·P/8 bytes of masks, twice that with cones, and
+/// what `GroupLassoSolver` says.
+public struct TwoLayerSolver<Element: Scalar>: Solver {
+  public typealias Method = GroupLassoSolver<GatedOperator<Element>>.Method
+
+  private var solver: GroupLassoSolver<GatedOperator<Element>>
+  private let signs: [Double]
+
+  /// - Parameters:
+  ///   - program: its loss is not piecewise linear.
+  ///   - tolerance: relative gap at which the solver asks for a certificate.
+  ///   - start: a point of the program to begin at, feasible; nil begins at 0.
+  /// - Throws: `LossError` where targets or weights leave the loss's domain in working precision.
+  public init(
+    _ program: TwoLayerProgram, tolerance: Double, method: Method = .automatic,
+    start: TwoLayerPoint? = nil
+  ) throws(LossError) {
+    let loss = try program.kind.makeLoss(
+      targets: program.loss.targets.converted(to: Element.self),
+      weights: program.loss.weights.map { Element($0) }, parameters: program.parameters)
+    let x = program.x.converted(to: Element.self)
+    let (bits, c) = (program.patterns.bits, loss.outputs)
+    let signs = program.signs
+    self.signs = signs
+    var (gates, cones) = (bits.transposed, PatternCones<Element>?.none)
+    if program.isConstrained {
+      gates = gates.selectingRows((0..<2 * program.patterns.count).map { $0 / 2 })
+      cones = PatternCones(x, patterns: bits, outputs: c)
+    }
+    let problem = GroupLassoProblem(
+      map: GatedOperator(data: x, gates: gates, outputs: c), loss: loss, λ: Element(program.λ), cones: cones)
+    solver = GroupLassoSolver(
+      problem, tolerance: Element(tolerance), method: method,
+      start: start.map { Self.start($0, signs: signs, outputs: c) })
+  }
+
+  /// The groups and coefficients σu of a point.
+  private static func start(
+    _ point: TwoLayerPoint, signs: [Double], outputs c: Int
+  ) -> (groups: [Int], coefficients: Matrix<Element>) {
+    let groups = point.groups.map { group in
+      (group.pattern * signs.count + (group.sign < 0 ? 1 : 0)) * c + group.output
+    }
+    let order = groups.indices.sorted { groups[$0] < groups[$1] }
+    var coefficients = point.coefficients.selectingRows(order)
+    coefficients.scaleRows(by: order.map { point.groups[$0].sign })
+    return (order.map { groups[$0] }, coefficients.converted(to: Element.self))
+  }
+
+  /// Bytes that solving the program takes, about: X, the masks twice, coefficients and their like for a quarter of
+  /// the groups, and the matrices of Newton's method where it is used.
+  public static func bytes(_ program: TwoLayerProgram, method: Method) -> Int {
+    let (n, d, c) = (program.samples, program.features, program.outputs)
+    let p = program.patterns.count * program.signs.count
+    let size = MemoryLayout<Element>.size
+    let newton = GroupLassoSolver<GatedOperator<Element>>.newtonBytes(samples: n, outputs: c)
+    return size * (n * d + 8 * n * c + 2 * p * c * d) + n * p / 4
+      + (usesNewton(method, samples: n, outputs: c) ? newton : 0)
+  }
+
+  /// Whether a method comes to Newton's for programs of this size.
+  static func usesNewton(_ method: Method, samples: Int, outputs: Int) -> Bool {
+    GroupLassoSolver<GatedOperator<Element>>.usesNewton(method, samples: samples, outputs: outputs)
+  }
+
+  /// Times that all groups were priced.
+  public var rounds: Int { solver.rounds }
+
+  public var point: TwoLayerPoint {
+    let point = solver.point
+    let map = solver.problem.map
+    let groups = point.groups.map { r in
+      let (pattern, s) = map.pattern(of: r).quotientAndRemainder(dividingBy: signs.count)
+      return TwoLayerGroup(pattern: pattern, sign: signs[s], output: map.output(of: r))
+    }
+    var coefficients = point.coefficients.converted(to: Double.self)
+    coefficients.scaleRows(by: groups.map(\.sign))
+    return TwoLayerPoint(groups: groups, coefficients: coefficients, θ: point.θ.converted(to: Double.self))
+  }
+
+  public mutating func step() -> StepOutcome { solver.step() }
+}
