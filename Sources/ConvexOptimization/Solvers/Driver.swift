@@ -51,18 +51,23 @@ public struct Progress: Sendable {
 /// Called with the state of a run as it goes; may be called often, and must return quickly.
 public typealias ProgressHandler = @Sendable (Progress) -> Void
 
-/// The end of a driven run: the best certified point, its certificate and how it came to stop.
+/// The end of a driven run: the best certified points, their certificate and how it came to stop.
 public struct Solution<Point: Sendable>: Sendable {
+  /// The point whose objective is the certificate's primal.
   public var point: Point
+  /// The point that proves the certificate's dual; another than `point` where a run bettered only one of both.
+  public var dualPoint: Point
   public var certificate: Certificate
   public var status: Status
   public var iterations: Int
   public var seconds: Double
 
+  /// The solution that one point makes, both above and below.
   public init(
     point: Point, certificate: Certificate, status: Status, iterations: Int, seconds: Double
   ) {
     self.point = point
+    dualPoint = point
     self.certificate = certificate
     self.status = status
     self.iterations = iterations
@@ -72,7 +77,7 @@ public struct Solution<Point: Sendable>: Sendable {
 
 /// Runs a solver on a problem until the problem's own certificate reaches the tolerance, or a limit ends it.
 ///
-/// Of all certified points the one with the least primal is returned, with the largest dual seen.
+/// Of all certified points the one with the least primal is returned, and the one with the largest dual.
 public func drive<S: Solver, Problem: Certifiable>(
   _ solver: inout S, on problem: Problem, limits: Limits, phase: String, progress: ProgressHandler? = nil
 ) -> Solution<S.Point> where Problem.Point == S.Point {
@@ -116,14 +121,23 @@ public func drive<S: Solver, Problem: Certifiable>(
 }
 
 extension Solution {
-  /// Keeps the point of lesser primal and the larger of both dual bounds (each holds for the problem).
-  package mutating func keepBetter(_ other: Point, _ certificate: Certificate) {
-    let dual = max(self.certificate.dual, certificate.dual)
-    if certificate.primal <= self.certificate.primal {
-      point = other
-      self.certificate = certificate
+  /// Keeps the point of lesser primal, and the point of the larger dual bound with that bound (each holds for the
+  /// problem), of this solution and a point with its certificate.
+  package mutating func keepBetter(_ point: Point, _ certificate: Certificate) {
+    keepBetter(
+      Solution(
+        point: point, certificate: certificate, status: status, iterations: iterations, seconds: seconds))
+  }
+
+  /// The same of two solutions of one problem.
+  package mutating func keepBetter(_ other: Solution) {
+    if other.certificate.primal <= certificate.primal {
+      (point, certificate.primal) = (other.point, other.certificate.primal)
     }
-    self.certificate.dual = dual
+    if other.certificate.dual > certificate.dual {
+      (dualPoint, certificate.dual) = (other.dualPoint, other.certificate.dual)
+    }
+    certificate.scope = other.certificate.scope
   }
 }
 

@@ -77,18 +77,16 @@ public struct WorkingSetMethod {
 
     /// Certifies a point, keeps the better primal and dual, and returns the prices of the groups at the point.
     mutating func keep(_ point: TwoLayerPoint, _ program: TwoLayerProgram) -> [GroupPricing.Price] {
-      let primal = program.strictObjective(at: point)
       let (bound, prices) = program.dualBoundAndPrices(θ: point.θ)
-      best.certificate.dual = max(best.certificate.dual, bound.value)
-      if primal <= best.certificate.primal {
-        best.point = point
-        best.certificate.primal = primal
-      }
+      best.keepBetter(
+        point,
+        Certificate(
+          primal: program.strictObjective(at: point), dual: bound.value, scope: best.certificate.scope))
       return prices
     }
   }
 
-  /// The zero network with the dual point that it gives.
+  /// The zero network with the dual point that it gives, whose bound is not computed.
   private func zeroPoint() -> Solution<TwoLayerPoint> {
     var θ = Matrix<Double>(program.samples, program.outputs)
     program.loss.gradient(at: Matrix(program.samples, program.outputs), into: &θ)

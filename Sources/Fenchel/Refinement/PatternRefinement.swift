@@ -231,6 +231,7 @@ public struct PatternRefinement {
     loss.gradient(at: f, into: &gradient)
     for i in 0..<gradient.count { gradient.storage[i] = -gradient.storage[i] }
     state.solution.point.θ = gradient
+    state.solution.dualPoint = state.solution.point
     state.solution.certificate = state.program.certificate(at: state.solution.point)
     state.solution.status =
       limits.cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.work)
@@ -269,7 +270,7 @@ public struct PatternRefinement {
     var found = NeuronSet.none(features: x.columns)
     state.violation = 0
     for output in 0..<loss.outputs {
-      let θ = state.solution.point.θ.column(output)
+      let θ = state.solution.dualPoint.θ.column(output)
       let own = state.neurons.outputs.indices.filter { state.neurons.outputs[$0] == output }
       let starts = state.neurons.selecting(own).vectors
       for sign in [1.0, -1.0] {
@@ -333,8 +334,9 @@ public struct PatternRefinement {
       let patterns = try program.patterns.adding(gates(of: state.best.neurons), for: x)
       program = try self.program(patterns)
       let neurons = compact(state.best.neurons)
-      solution.point.groups = groups(of: neurons, in: program)
-      solution.point.coefficients = neurons.vectors
+      solution.point = TwoLayerPoint(
+        groups: groups(of: neurons, in: program), coefficients: neurons.vectors, θ: solution.dualPoint.θ)
+      solution.dualPoint = solution.point
       solution.certificate = program.certificate(at: solution.point)
     }
     return Outcome(

@@ -56,7 +56,7 @@ struct ProgramSolving {
     var rest = limits
     rest.seconds = limits.seconds.map { max(0, $0 - first.seconds) }
     var second = try drive(program, in: Double.self, limits: rest)
-    second.keepBetter(first.point, first.certificate)
+    second.keepBetter(first)
     second.iterations += first.iterations
     second.seconds += first.seconds
     return second

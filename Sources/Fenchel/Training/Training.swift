@@ -85,10 +85,10 @@ struct TrainingSummary {
     return try program.decode(pruning.pruned(NeuronSet(fit.solution.point)), hasBias: problem.hasBias)
   }
 
-  /// What `verify` needs beside the data: θ, the patterns as bits, and the gates.
+  /// What `verify` needs beside the data: the θ that proves the bound, the patterns as bits, and the gates.
   private func certificateTensors(_ fit: Fit) -> [String: Tensor] {
     [
-      "theta": Tensor(fit.solution.point.θ),
+      "theta": Tensor(fit.solution.dualPoint.θ),
       "patterns": Tensor(fit.program.patterns.bits.transposed),
       "gates": Tensor(fit.program.patterns.gates),
     ]

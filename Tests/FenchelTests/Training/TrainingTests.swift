@@ -123,6 +123,24 @@ struct TrainingTests {
     #expect(report.network.objective >= report.certificate.dual - slack)
   }
 
+  @Test("verify finds the certificate again wherever the solver stopped")
+  func verificationAtAnyTolerance() throws {
+    let data = try rows(repeated: 0, asWeights: false)
+    for seed: UInt64 in 0..<40 {
+      for loss in [LossKind.squared, .huber, .absolute, .quantile] {
+        var settings = TrainingSettings()
+        settings.loss = loss
+        settings.seed = seed
+        settings.patterns = .sampled(4)
+        settings.lambda = .ratio(0.1)
+        settings.model = seed % 2 == 0 ? .relu : .gatedReLU
+        settings.tolerance = [0.5, 0.05, 1e-4][Int(seed % 3)]
+        let result = try verify(train(data, settings: settings).model, data: data)
+        #expect(result.agrees, "\(loss), seed \(seed): \(result)")
+      }
+    }
+  }
+
   /// The file of a model with one number of a tensor changed, and a checksum that fits.
   private func spoilt(_ model: ModelFile, tensor part: String) throws -> [UInt8] {
     var file = try Safetensors(decoding: model.encoded(), needsChecksum: true)

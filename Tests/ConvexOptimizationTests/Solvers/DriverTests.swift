@@ -1,0 +1,30 @@
+import ConvexOptimization
+import Testing
+
+/// What the shared driver keeps of a run.
+struct DriverTests {
+  /// A solver and its problem: point i has the i-th certificate, and after the last one there is no way on.
+  private struct Walk: Solver, Certifiable {
+    let certificates: [Certificate]
+    private(set) var point = 0
+
+    init(_ values: [(primal: Double, dual: Double)]) {
+      certificates = values.map { Certificate(primal: $0.primal, dual: $0.dual, scope: .exact) }
+    }
+
+    mutating func step() -> StepOutcome {
+      point += 1
+      return point + 1 < certificates.count ? .readyForCertificate : .stalled
+    }
+
+    func certificate(at point: Int) -> Certificate { certificates[point] }
+  }
+
+  @Test("The least primal and the largest dual are kept, each with its point")
+  func bestPoints() {
+    var walk = Walk([(9, 0), (5, 1), (4, 3), (3, 2), (7, 2.5)])
+    let solution = drive(&walk, on: walk, limits: Limits(tolerance: 1e-3), phase: "walk")
+    #expect(solution.certificate == Certificate(primal: 3, dual: 3, scope: .exact))
+    #expect(solution.point == 3 && solution.dualPoint == 2)
+  }
+}
