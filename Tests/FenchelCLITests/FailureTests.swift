@@ -189,6 +189,8 @@ import Testing
         usleep(25_000)
       }
       #expect(process.isRunning)
+      let line = String(decoding: tool.contents("progress") ?? Data(), as: UTF8.self)
+      #expect(line.contains("group lasso") && line.contains("gap ≈ "), "\(line)")
       for _ in 0..<(twice ? 2 : 1) {
         kill(process.processIdentifier, signal)
         usleep(1000)

@@ -42,6 +42,8 @@ public struct GatedSolver<Element: Scalar>: Solver {
   /// Times that all groups were priced.
   public var rounds: Int { solver.rounds }
 
+  public var estimatedGap: Double? { solver.estimatedGap }
+
   public var point: TwoLayerPoint {
     let point = solver.point
     let map = solver.problem.map
