@@ -85,11 +85,7 @@ public struct PatternRefinement {
       try takeIn(candidates, &state)
     }
     state.solution.seconds = start.duration(to: clock.now).seconds
-    var result = try outcome(state)
-    if result.solution.status == .solved, result.solution.certificate.relativeGap > limits.tolerance {
-      result.solution.status = .stoppedAtLimit(.work)
-    }
-    return result
+    return try outcome(state)
   }
 
   /// Relative violation below which a search counts as having found nothing.
@@ -319,6 +315,17 @@ public struct PatternRefinement {
     return neurons.selecting(Array(order.prefix(3 * candidates.count)))
   }
 
+  /// How a refinement ended, by its certificate: that of an earlier network may reach the tolerance where the last
+  /// program stalled, or miss it where that was solved.
+  private func status(of solution: Solution<TwoLayerPoint>) -> Status {
+    let isCertified = solution.certificate.relativeGap <= limits.tolerance
+    return switch solution.status {
+    case .solved: isCertified ? .solved : .stoppedAtLimit(.work)
+    case .stalled, .numericalFailure: isCertified ? .solved : solution.status
+    case .cancelled, .stoppedAtLimit: solution.status
+    }
+  }
+
   /// The last program with its solution; where an earlier network was better, that network, whose patterns join
   /// the program.
   private func outcome(_ state: State) throws -> Outcome {
@@ -339,6 +346,7 @@ public struct PatternRefinement {
       solution.dualPoint = solution.point
       solution.certificate = program.certificate(at: solution.point)
     }
+    solution.status = status(of: solution)
     return Outcome(
       program: program, solution: solution, localObjective: state.local.objective,
       localSeconds: state.localSeconds, programSeconds: state.programSeconds,

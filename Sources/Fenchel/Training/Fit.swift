@@ -6,7 +6,7 @@ public struct Fit: Sendable {
   public var program: TwoLayerProgram
   public var solution: Solution<TwoLayerPoint>
   /// The least λ at which the zero network is optimal: exact over the program's patterns, found by search where
-  /// patterns are refined.
+  /// patterns are refined; 0 where all that is found is rounding.
   public var λMax: Double
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
   public var heuristicViolation: Double?
@@ -120,7 +120,7 @@ public struct Fitting {
     let program = try program(patterns, λ: 1)
     let θ = residualAtZero
     let prices = GroupPricing(program).prices(θ: θ, above: program.lowerBoundOfDualNorm(θ: θ))
-    return prices.reduce(0) { max($0, $1.norm) }
+    return beyondRounding(prices.reduce(0) { max($0, $1.norm) }, θ: θ)
   }
 
   /// λ_max over all patterns, as far as a search finds it.
@@ -135,7 +135,14 @@ public struct Fitting {
         largest = max(largest, maxima.first?.value ?? 0)
       }
     }
-    return largest
+    return beyondRounding(largest, θ: θ)
+  }
+
+  /// A dual norm of θ, or 0 where the rounding of XᵀDθ in Double may be all there is to it: as where no feature
+  /// tells the rows apart, so that no network is better than zero.
+  private func beyondRounding(_ norm: Double, θ: Matrix<Double>) -> Double {
+    let strict = StrictDual(x: problem.x, patterns: BitMatrix(problem.x.rows, 0), θ: θ)
+    return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
   }
 }
 
