@@ -39,8 +39,6 @@ public struct Fitting {
       cancellation: cancellation)
   }
 
-  private var maximumBytes: Int { settings.maxMemory.map { Int(min($0, 1e18)) } ?? Int.max }
-
   /// Fits the problem. `earlier` is the fit of a neighbouring λ, whose groups start the working set.
   ///
   /// Errors: `PatternError` for gates that do not fit or too high a rank for all patterns; `ProgramError` where the
@@ -51,7 +49,7 @@ public struct Fitting {
     let λMax = try earlier?.λMax ?? largestUsefulλ(patterns)
     let program = try program(patterns, λ: λ(λMax))
     let solving = ProgramSolving(
-      settings: settings, limits: limits, maximumBytes: maximumBytes, progress: progress)
+      settings: settings, limits: limits, maximumBytes: settings.memoryLimit, progress: progress)
     let solution = try solving.solve(program, from: earlier?.solution.point.groups ?? [])
     return Fit(program: program, solution: solution, λMax: λMax)
   }
@@ -66,7 +64,7 @@ public struct Fitting {
       limits: limits)
     refinement.progress = progress
     refinement.options.seed = settings.seed
-    refinement.options.maximumBytes = maximumBytes
+    refinement.options.maximumBytes = settings.memoryLimit
     let outcome = try refinement.run()
     return Fit(
       program: outcome.program, solution: outcome.solution, λMax: λMax,
@@ -89,10 +87,14 @@ public struct Fitting {
   private func fixedPatterns() throws -> ActivationPatterns {
     switch settings.patterns {
     case .exact: try .enumerated(problem.x)
-    case .sampled(let count): try .sampled(problem.x, count: count, seed: settings.seed)
+    case .sampled(let count): try sampledPatterns(count)
     case .gates(let gates): try .given(widened(gates), for: problem.x, deduplicated: true)
-    case .refine: try .sampled(problem.x, count: Self.defaultSample, seed: settings.seed)
+    case .refine: try sampledPatterns(Self.defaultSample)
     }
+  }
+
+  private func sampledPatterns(_ count: Int) throws(PatternError) -> ActivationPatterns {
+    try .sampled(problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
   }
 
   /// Patterns sampled for a gated network, for which refinement means nothing (its patterns are its gates).
