@@ -32,6 +32,8 @@ import Testing
     ("a,y\n1,0.5\n2,1.5\n", "--solver newton", "newton", 2),
     ("a,y\n1e300,0.5\n2,1.5\n", "--no-standardise", "1e100", 3),
     ("a,y\n1,1e300\n2,1.5\n", "--no-standardise", "1e100", 3),
+    ("a,y\n1e-320,0.5\n2e-320,1.5\n", "--no-standardise --no-bias --patterns exact", "1e-100", 3),
+    ("a,y\n1e-320,0.5\n2e-320,1.5\n", "--no-standardise --no-bias", "1e-100", 3),
     ("a,y\n1,0.5\n2,1.5\n", "--max-memory 1e-8", "limit", 6),
     ("a,y\n1,0.5\n2,1.5\n", "--output /dev/full", "/dev/full", 6),
     ("a,y\n1,0.5\n2,1.5\n", "--output none/m", "none", 2), ("a,y\n1,0.5\n2,1.5\n", "--output .", ".", 2),
