@@ -8,9 +8,9 @@ import LinearAlgebra
 /// stop as soon as ‖p‖ is small enough.
 struct PatternCones: Sendable {
   /// X with rows of unit length (zero rows stay zero), and these lengths.
-  private let unitRows: Matrix<Double>
+  let unitRows: Matrix<Double>
   private let lengths: [Double]
-  private let patterns: BitMatrix
+  let patterns: BitMatrix
 
   init(_ x: Matrix<Double>, patterns: BitMatrix) {
     var rows = x

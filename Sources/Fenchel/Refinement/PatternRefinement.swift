@@ -145,17 +145,15 @@ public struct PatternRefinement {
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     let neurons = compact(local.neurons)
     let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
-    let groups = groups(of: neurons, in: program)
-    let point = TwoLayerPoint(
-      groups: groups, coefficients: neurons.vectors, θ: Matrix(x.rows, loss.outputs))
+    let point = point(of: neurons, θ: Matrix(x.rows, loss.outputs), in: program)
     let certificate = Certificate(
       primal: program.strictObjective(at: point), dual: -.infinity, scope: .restricted)
     let solution = Solution(
       point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
     return State(
-      program: program, compressed: program, neurons: neurons, groups: groups, solution: solution,
-      local: local,
-      localSeconds: local.seconds, best: (neurons, certificate.primal))
+      program: program, compressed: program, neurons: NeuronSet(point), groups: point.groups,
+      solution: solution, local: local, localSeconds: local.seconds,
+      best: (NeuronSet(point), certificate.primal))
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
@@ -177,21 +175,6 @@ public struct PatternRefinement {
       x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true)
   }
 
-  /// The groups of a program that neurons live in.
-  private func groups(of neurons: NeuronSet, in program: TwoLayerProgram) -> [TwoLayerGroup] {
-    guard neurons.count > 0 else { return [] }
-    let known = program.patterns.bits.transposed
-    var places: [[UInt64]: Int] = [:]
-    for i in 0..<known.rows { places[Array(known.row(i))] = i }
-    let rows = BitMatrix(signsOf: x, timesTransposed: gates(of: neurons)).transposed
-    var seen = Set<TwoLayerGroup>()
-    return (0..<neurons.count).compactMap { m in
-      guard let pattern = places[Array(rows.row(m))] else { return nil }
-      let group = TwoLayerGroup(pattern: pattern, sign: neurons.signs[m], output: neurons.outputs[m])
-      return seen.insert(group).inserted ? group : nil
-    }
-  }
-
   /// Solves the program over the patterns so far, from the groups of the state.
   private func solveProgram(
     _ state: inout State, start: ContinuousClock.Instant, clock: ContinuousClock
@@ -205,7 +188,7 @@ public struct PatternRefinement {
     let began = clock.now
     guard InteriorPointMethod.stepWork(state.program, groups: state.groups) <= options.maximumStepWork,
       limits.cancellation?.isRequested != true
-    else { return certifyLocally(&state) }
+    else { return try certifyLocally(&state) }
     let outcome = try method.solve(from: state.groups)
     state.programSeconds += began.duration(to: clock.now).seconds
     state.work +=
@@ -218,7 +201,7 @@ public struct PatternRefinement {
 
   /// Where a Newton step would take too long: the network of local training, and the bound that its own residual
   /// gives over its patterns.
-  private func certifyLocally(_ state: inout State) {
+  private func certifyLocally(_ state: inout State) throws {
     var gradient = Matrix<Double>(x.rows, loss.outputs)
     let primal = StrictPrimal(x: x)
     let f = primal.predictions(
@@ -226,12 +209,30 @@ public struct PatternRefinement {
       outputs: loss.outputs)
     loss.gradient(at: f, into: &gradient)
     for i in 0..<gradient.count { gradient.storage[i] = -gradient.storage[i] }
-    state.solution.point.θ = gradient
-    state.solution.dualPoint = state.solution.point
-    state.solution.certificate = state.program.certificate(at: state.solution.point)
+    try certify(NeuronSet(state.solution.point), θ: gradient, in: &state.program, &state.solution)
     state.solution.status =
       limits.cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.work)
     state.isLocal = true
+  }
+
+  /// Makes a network the point of a solution: its patterns join the program, and θ gives the bound over all of them.
+  private func certify(
+    _ neurons: NeuronSet, θ: Matrix<Double>, in program: inout TwoLayerProgram,
+    _ solution: inout Solution<TwoLayerPoint>
+  ) throws {
+    let neurons = compact(neurons)
+    program = try self.program(program.patterns.adding(neurons.vectors.withUnitRows, for: x))
+    solution.point = point(of: neurons, θ: θ, in: program)
+    solution.dualPoint = solution.point
+    solution.certificate = program.certificate(at: solution.point)
+  }
+
+  /// The point of neurons whose patterns a program has.
+  private func point(of neurons: NeuronSet, θ: Matrix<Double>, in program: TwoLayerProgram) -> TwoLayerPoint {
+    guard let point = program.encode(neurons, θ: θ) else {
+      preconditionFailure("the program has the patterns of the neurons")
+    }
+    return point
   }
 
   /// Goes on with the neurons that matter and their patterns; what is dropped in error will be priced again.
@@ -302,7 +303,7 @@ public struct PatternRefinement {
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
     let earlier = state.groups
     state.program = try program(patterns)
-    let added = groups(of: all, in: state.program)
+    let added = point(of: all, θ: state.solution.dualPoint.θ, in: state.program).groups
     let known = Set(earlier)
     state.groups = earlier + added.filter { !known.contains($0) }
   }
@@ -338,13 +339,7 @@ public struct PatternRefinement {
       (solution.status, solution.iterations, solution.seconds) = (status, iterations, seconds)
     }
     if state.best.objective < solution.certificate.primal {
-      let patterns = try program.patterns.adding(gates(of: state.best.neurons), for: x)
-      program = try self.program(patterns)
-      let neurons = compact(state.best.neurons)
-      solution.point = TwoLayerPoint(
-        groups: groups(of: neurons, in: program), coefficients: neurons.vectors, θ: solution.dualPoint.θ)
-      solution.dualPoint = solution.point
-      solution.certificate = program.certificate(at: solution.point)
+      try certify(state.best.neurons, θ: solution.dualPoint.θ, in: &program, &solution)
     }
     solution.status = status(of: solution)
     return Outcome(
