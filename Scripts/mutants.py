@@ -125,7 +125,7 @@ MUTANTS = [
     ),
     Mutant(
         "cone projection: sign of the rows",
-        f"{PROGRAMS}/PatternCone.swift",
+        f"{PROGRAMS}/PatternCones.swift",
         "patterns[$0, pattern] ? 1.0 : -1.0",
         "patterns[$0, pattern] ? -1.0 : 1.0",
         "FenchelTests",
@@ -142,6 +142,20 @@ MUTANTS = [
         f"{PROGRAMS}/Patterns/PlanarCells.swift",
         "result += [point, -point]",
         "result += [point]",
+        "FenchelTests",
+    ),
+    Mutant(
+        "solution: the dual without the point that proves it",
+        f"{SOLVERS}/Driver.swift",
+        "(dualPoint, certificate.dual) = (other.dualPoint, other.certificate.dual)",
+        "certificate.dual = other.certificate.dual",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "verification: a neuron that agrees with a pattern somewhere",
+        f"{PROGRAMS}/Certification/TwoLayerProgram+Membership.swift",
+        "($0 ^ $1.0) & $1.1 == 0",
+        "($0 ^ $1.0) & $1.1 != .max",
         "FenchelTests",
     ),
 ]

@@ -36,6 +36,7 @@ extension Outcome {
       if case .noCertificate = error { self = .badModel } else { self = .badData }
     case TrainingError.solver: self = .usage
     case is TrainingError, is LossError: self = .badData
+    case PatternError.memory: self = .resources
     case is PatternError, is PathError: self = .usage
     case let error as ProgramError:
       if case .memory = error { self = .resources } else { self = .usage }

@@ -41,8 +41,7 @@ struct Loader {
     return (training, testing)
   }
 
-  /// Bytes that `--max-memory` leaves, where it is given.
-  private var memoryLimit: Int? { settings.maxMemory.map { Int(min($0, 1e18)) } }
+  private var memoryLimit: Int { settings.memoryLimit }
 
   /// The data of a table read as a model's schema says.
   static func dataset(

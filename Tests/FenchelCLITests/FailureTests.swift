@@ -32,6 +32,8 @@ import Testing
     ("a,y\n1,0.5\n2,1.5\n", "--solver newton --loss absolute", "newton", 2),
     ("a,y\n1e300,0.5\n2,1.5\n", "--no-standardise", "1e100", 3),
     ("a,y\n1,1e300\n2,1.5\n", "--no-standardise", "1e100", 3),
+    ("a,y\n1e-320,0.5\n2e-320,1.5\n", "--no-standardise --no-bias --patterns exact", "1e-100", 3),
+    ("a,y\n1e-320,0.5\n2e-320,1.5\n", "--no-standardise --no-bias", "1e-100", 3),
     ("a,y\n1,0.5\n2,1.5\n", "--max-memory 1e-8", "limit", 6),
     ("a,y\n1,0.5\n2,1.5\n", "--output /dev/full", "/dev/full", 6),
     ("a,y\n1,0.5\n2,1.5\n", "--output none/m", "none", 2), ("a,y\n1,0.5\n2,1.5\n", "--output .", ".", 2),
@@ -154,6 +156,7 @@ import Testing
 
   @Test(arguments: [
     ("digits --model gated-relu --solver newton --patterns 50 --max-memory 0.05", "this program needs"),
+    ("digits --patterns 100000000 --max-memory 1", "patterns take"),
     ("digits --max-memory 0.0005", "digits: "), ("long.csv --max-memory 0.0001", "long.csv: "),
     ("wide.csv --max-memory 0.001 --categorical c", "feature matrix"),
   ])
@@ -189,6 +192,8 @@ import Testing
         usleep(25_000)
       }
       #expect(process.isRunning)
+      let line = String(decoding: tool.contents("progress") ?? Data(), as: UTF8.self)
+      #expect(line.contains("group lasso") && line.contains("gap ≈ "), "\(line)")
       for _ in 0..<(twice ? 2 : 1) {
         kill(process.processIdentifier, signal)
         usleep(1000)

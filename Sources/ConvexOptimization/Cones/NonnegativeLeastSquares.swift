@@ -13,7 +13,7 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
   /// A: n × d.
   public let rows: Matrix<Element>
   /// ‖a_j‖.
-  let norms: [Element]
+  package let norms: [Element]
 
   /// Keeps A and the norms of its rows, for many solves with different q and signs. Cost nd.
   public init(_ a: Matrix<Element>) {

@@ -39,12 +39,18 @@ public struct Progress: Sendable {
   public var seconds: Double
   /// The last certificate, once there is one.
   public var certificate: Certificate?
+  /// The relative gap as the solver itself sees it now, where it does; proves nothing.
+  public var estimatedGap: Double?
 
-  public init(phase: String, iteration: Int, seconds: Double, certificate: Certificate? = nil) {
+  public init(
+    phase: String, iteration: Int, seconds: Double, certificate: Certificate? = nil,
+    estimatedGap: Double? = nil
+  ) {
     self.phase = phase
     self.iteration = iteration
     self.seconds = seconds
     self.certificate = certificate
+    self.estimatedGap = estimatedGap
   }
 }
 
@@ -116,7 +122,8 @@ public func drive<S: Solver, Problem: Certifiable>(
     progress?(
       Progress(
         phase: phase, iteration: best.iterations, seconds: seconds,
-        certificate: best.certificate.primal.isFinite ? best.certificate : nil))
+        certificate: best.certificate.primal.isFinite ? best.certificate : nil,
+        estimatedGap: solver.estimatedGap))
   }
 }
 

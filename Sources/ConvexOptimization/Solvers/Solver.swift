@@ -8,6 +8,13 @@ public protocol Solver {
   mutating func step() -> StepOutcome
   /// The best point so far, ready to be certified.
   var point: Point { get }
+  /// The method's own idea of the relative gap, in its own arithmetic: for people who wait, and no proof. Nil (the
+  /// default) where the method has none.
+  var estimatedGap: Double? { get }
+}
+
+extension Solver {
+  public var estimatedGap: Double? { nil }
 }
 
 /// What one iteration of a solver came to.

@@ -39,6 +39,23 @@ public struct Network: Sendable, Equatable {
     try self.init(layers: [.dense(hidden), .relu, .dense(output)])
   }
 
+  /// The networks that two-layer programs speak of.
+  enum TwoLayerForm {
+    case relu(hidden: Dense, output: Dense)
+    case gated(Gated)
+  }
+
+  /// The network as one of two layers, or nil.
+  var twoLayerForm: TwoLayerForm? {
+    if layers.count == 1, case .gated(let gated) = layers[0] { return .gated(gated) }
+    if layers.count == 3, case .dense(let hidden) = layers[0], case .relu = layers[1],
+      case .dense(let output) = layers[2]
+    {
+      return .relu(hidden: hidden, output: output)
+    }
+    return nil
+  }
+
   /// Hidden neurons: the widths that a ReLU acts on, plus the non-zero vectors of gated layers.
   public var neurons: Int {
     var total = 0

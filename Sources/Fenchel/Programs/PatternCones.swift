@@ -6,9 +6,9 @@ import LinearAlgebra
 /// As the cones of a group lasso they confine coefficients w = σu, so that both signs of a pattern share the map
 /// w ↦ DXw: group r = (2i + s)·c + j is pattern i, sign (−1)ˢ, output j.
 struct PatternCones<Element: Scalar>: GroupCones {
-  private let rows: NonnegativeLeastSquares<Element>
+  let rows: NonnegativeLeastSquares<Element>
   /// 𝔻ᵀ: P × n, one row a pattern.
-  private let gates: BitMatrix
+  let gates: BitMatrix
   private let outputs: Int
 
   /// - Parameter patterns: 𝔻: n × P, one row a sample.

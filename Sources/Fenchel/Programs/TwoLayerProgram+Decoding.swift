@@ -46,12 +46,13 @@ extension TwoLayerProgram {
   }
 
   /// The point of a ReLU network whose neurons each feed one output and lie in patterns of the program: u = w₁|w₂|
-  /// in the group of its pattern and the sign of w₂. Neurons of one group add up. Nil where a pattern is missing.
+  /// in the group of the pattern of u/‖u‖ and the sign of w₂. Neurons of one group add up. Nil where a pattern is
+  /// missing.
   public func encode(_ neurons: NeuronSet, θ: Matrix<Double>) -> TwoLayerPoint? {
     var places: [[UInt64]: Int] = [:]
     let known = patterns.bits.transposed
     for i in 0..<known.rows { places[Array(known.row(i))] = i }
-    let rows = BitMatrix(signsOf: x, timesTransposed: neurons.vectors).transposed
+    let rows = BitMatrix(signsOf: x, timesTransposed: neurons.vectors.withUnitRows).transposed
     var groups: [TwoLayerGroup] = []
     var coefficients = Matrix<Double>(neurons.count, features)
     for m in 0..<neurons.count {

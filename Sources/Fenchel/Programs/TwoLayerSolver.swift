@@ -11,7 +11,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   public typealias Method = GroupLassoSolver<GatedOperator<Element>>.Method
 
   private var solver: GroupLassoSolver<GatedOperator<Element>>
-  private let signs: [Double]
+  private let program: TwoLayerProgram
 
   /// - Parameters:
   ///   - program: its loss is not piecewise linear.
@@ -27,8 +27,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
       weights: program.loss.weights.map { Element($0) }, parameters: program.parameters)
     let x = program.x.converted(to: Element.self)
     let (bits, c) = (program.patterns.bits, loss.outputs)
+    self.program = program
     let signs = program.signs
-    self.signs = signs
     var (gates, cones) = (bits.transposed, PatternCones<Element>?.none)
     if program.isConstrained {
       gates = gates.selectingRows((0..<2 * program.patterns.count).map { $0 / 2 })
@@ -77,13 +77,16 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let point = solver.point
     let map = solver.problem.map
     let groups = point.groups.map { r in
-      let (pattern, s) = map.pattern(of: r).quotientAndRemainder(dividingBy: signs.count)
-      return TwoLayerGroup(pattern: pattern, sign: signs[s], output: map.output(of: r))
+      let (pattern, s) = map.pattern(of: r).quotientAndRemainder(dividingBy: program.signs.count)
+      return TwoLayerGroup(pattern: pattern, sign: program.signs[s], output: map.output(of: r))
     }
     var coefficients = point.coefficients.converted(to: Double.self)
     coefficients.scaleRows(by: groups.map(\.sign))
-    return TwoLayerPoint(groups: groups, coefficients: coefficients, θ: point.θ.converted(to: Double.self))
+    return program.feasible(
+      TwoLayerPoint(groups: groups, coefficients: coefficients, θ: point.θ.converted(to: Double.self)))
   }
+
+  public var estimatedGap: Double? { solver.estimatedGap }
 
   public mutating func step() -> StepOutcome { solver.step() }
 }

@@ -40,7 +40,7 @@ public struct WorkingSetMethod {
       state.rounds += 1
       let status = run(&method, &state, since: start, clock: clock)
       let point = method.point
-      let prices = state.keep(nonZeroPart(of: point), program)
+      let prices = state.keep(program.feasible(nonZeroPart(of: point)), program)
       state.best.seconds = start.duration(to: clock.now).seconds
       progress?(
         Progress(

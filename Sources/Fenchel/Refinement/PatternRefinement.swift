@@ -86,11 +86,7 @@ public struct PatternRefinement {
       try takeIn(candidates, &state)
     }
     state.solution.seconds = start.duration(to: clock.now).seconds
-    var result = try outcome(state)
-    if result.solution.status == .solved, result.solution.certificate.relativeGap > limits.tolerance {
-      result.solution.status = .stoppedAtLimit(.work)
-    }
-    return result
+    return try outcome(state)
   }
 
   /// Relative violation below which a search counts as having found nothing.
@@ -152,14 +148,14 @@ public struct PatternRefinement {
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     let neurons = compact(local.neurons)
     let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
-    let point = point(of: neurons, in: program)
+    let point = point(of: neurons, θ: Matrix(x.rows, loss.outputs), in: program)
     let certificate = Certificate(
       primal: program.strictObjective(at: point), dual: -.infinity, scope: .restricted)
     let solution = Solution(
       point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
     return State(
-      program: program, compressed: program, neurons: neurons, start: point, solution: solution,
-      local: local, localSeconds: local.seconds, best: (neurons, certificate.primal))
+      program: program, compressed: program, neurons: NeuronSet(point), start: point, solution: solution,
+      local: local, localSeconds: local.seconds, best: (NeuronSet(point), certificate.primal))
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
@@ -181,21 +177,6 @@ public struct PatternRefinement {
       x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true)
   }
 
-  /// The neurons, merged, as a point of a program; those whose patterns it lacks are left out.
-  private func point(of neurons: NeuronSet, in program: TwoLayerProgram) -> TwoLayerPoint {
-    let compact = compact(neurons)
-    let known = program.patterns.bits.transposed
-    var places: [[UInt64]: Int] = [:]
-    for i in 0..<known.rows { places[Array(known.row(i))] = i }
-    let rows = BitMatrix(signsOf: x, timesTransposed: gates(of: compact)).transposed
-    let found = (0..<compact.count).filter { places[Array(rows.row($0))] != nil }
-    return TwoLayerPoint(
-      groups: found.map { m in
-        TwoLayerGroup(
-          pattern: places[Array(rows.row(m))] ?? 0, sign: compact.signs[m], output: compact.outputs[m])
-      }, coefficients: compact.vectors.selectingRows(found), θ: Matrix(x.rows, loss.outputs))
-  }
-
   /// Solves the program over the patterns so far, from the start that the state has.
   private func solveProgram(
     _ state: inout State, start: ContinuousClock.Instant, clock: ContinuousClock
@@ -207,7 +188,7 @@ public struct PatternRefinement {
       solver: options.solver, limits: inner, maximumBytes: options.maximumBytes, progress: progress)
     let stepWork = solving.stepWork(state.program, groups: state.start.groups)
     guard stepWork <= options.maximumStepWork, limits.cancellation?.isRequested != true else {
-      return certifyLocally(&state)
+      return try certifyLocally(&state)
     }
     let began = clock.now
     let solution = try solving.solve(state.program, from: state.start)
@@ -220,7 +201,7 @@ public struct PatternRefinement {
 
   /// Where a Newton step would take too long: the network of local training, and the bound that its own residual
   /// gives over its patterns.
-  private func certifyLocally(_ state: inout State) {
+  private func certifyLocally(_ state: inout State) throws {
     var gradient = Matrix<Double>(x.rows, loss.outputs)
     let primal = StrictPrimal(x: x)
     let f = primal.predictions(
@@ -228,12 +209,30 @@ public struct PatternRefinement {
       outputs: loss.outputs)
     loss.gradient(at: f, into: &gradient)
     for i in 0..<gradient.count { gradient.storage[i] = -gradient.storage[i] }
-    state.solution.point.θ = gradient
-    state.solution.dualPoint = state.solution.point
-    state.solution.certificate = state.program.certificate(at: state.solution.point)
+    try certify(NeuronSet(state.solution.point), θ: gradient, in: &state.program, &state.solution)
     state.solution.status =
       limits.cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.work)
     state.isLocal = true
+  }
+
+  /// Makes a network the point of a solution: its patterns join the program, and θ gives the bound over all of them.
+  private func certify(
+    _ neurons: NeuronSet, θ: Matrix<Double>, in program: inout TwoLayerProgram,
+    _ solution: inout Solution<TwoLayerPoint>
+  ) throws {
+    let neurons = compact(neurons)
+    program = try self.program(program.patterns.adding(neurons.vectors.withUnitRows, for: x))
+    solution.point = point(of: neurons, θ: θ, in: program)
+    solution.dualPoint = solution.point
+    solution.certificate = program.certificate(at: solution.point)
+  }
+
+  /// The point of neurons whose patterns a program has.
+  private func point(of neurons: NeuronSet, θ: Matrix<Double>, in program: TwoLayerProgram) -> TwoLayerPoint {
+    guard let point = program.encode(neurons, θ: θ) else {
+      preconditionFailure("the program has the patterns of the neurons")
+    }
+    return point
   }
 
   /// Goes on with the neurons that matter and their patterns; what is dropped in error will be priced again.
@@ -299,15 +298,15 @@ public struct PatternRefinement {
       from: state.neurons.appending(small),
       evaluations: max(10, Int(options.polishingShare * Double(evaluations))))
     state.localSeconds += polished.seconds
-    let newcomers = largest(of: compact(polished.neurons), beside: candidates)
+    let newcomers = largest(
+      of: compact(polished.neurons), count: state.neurons.count + 3 * candidates.count)
     let all = candidates.appending(newcomers)
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
     state.program = try program(patterns)
-    var start = point(of: polished.neurons, in: state.program)
+    var start = point(of: newcomers, θ: state.solution.dualPoint.θ, in: state.program)
     let known = Set(start.groups)
-    let others = (state.start.groups + point(of: candidates, in: state.program).groups).filter {
-      !known.contains($0)
-    }
+    let priced = point(of: candidates, θ: start.θ, in: state.program).groups
+    let others = Array(Set(state.start.groups + priced).subtracting(known)).sorted()
     start.groups += others
     start.coefficients = Matrix(
       start.groups.count, x.columns,
@@ -315,12 +314,23 @@ public struct PatternRefinement {
     state.start = start
   }
 
-  /// The neurons of some size, at most three for each candidate: the rest is what small steps leave behind.
-  private func largest(of neurons: NeuronSet, beside candidates: NeuronSet) -> NeuronSet {
+  /// The neurons of some size, the largest of them: the rest is what small steps leave behind.
+  private func largest(of neurons: NeuronSet, count: Int) -> NeuronSet {
     let norms = neurons.norms
     let smallest = 1e-2 * (norms.max() ?? 0)
     let order = norms.indices.filter { norms[$0] > smallest }.sorted { (norms[$0], $1) > (norms[$1], $0) }
-    return neurons.selecting(Array(order.prefix(3 * candidates.count)))
+    return neurons.selecting(Array(order.prefix(count)))
+  }
+
+  /// How a refinement ended, by its certificate: that of an earlier network may reach the tolerance where the last
+  /// program stalled, or miss it where that was solved.
+  private func status(of solution: Solution<TwoLayerPoint>) -> Status {
+    let isCertified = solution.certificate.relativeGap <= limits.tolerance
+    return switch solution.status {
+    case .solved: isCertified ? .solved : .stoppedAtLimit(.work)
+    case .stalled, .numericalFailure: isCertified ? .solved : solution.status
+    case .cancelled, .stoppedAtLimit: solution.status
+    }
   }
 
   /// The last program with its solution; where an earlier network was better, that network, whose patterns join
@@ -335,13 +345,9 @@ public struct PatternRefinement {
       (solution.status, solution.iterations, solution.seconds) = (status, iterations, seconds)
     }
     if state.best.objective < solution.certificate.primal {
-      let patterns = try program.patterns.adding(gates(of: state.best.neurons), for: x)
-      program = try self.program(patterns)
-      solution.point = point(of: state.best.neurons, in: program)
-      solution.point.θ = solution.dualPoint.θ
-      solution.dualPoint = solution.point
-      solution.certificate = program.certificate(at: solution.point)
+      try certify(state.best.neurons, θ: solution.dualPoint.θ, in: &program, &solution)
     }
+    solution.status = status(of: solution)
     return Outcome(
       program: program, solution: solution, localObjective: state.local.objective,
       localSeconds: state.localSeconds, programSeconds: state.programSeconds,

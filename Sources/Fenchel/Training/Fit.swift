@@ -6,7 +6,7 @@ public struct Fit: Sendable {
   public var program: TwoLayerProgram
   public var solution: Solution<TwoLayerPoint>
   /// The least λ at which the zero network is optimal: exact over the program's patterns, found by search where
-  /// patterns are refined.
+  /// patterns are refined; 0 where all that is found is rounding.
   public var λMax: Double
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
   public var heuristicViolation: Double?
@@ -39,8 +39,6 @@ public struct Fitting {
       cancellation: cancellation)
   }
 
-  private var maximumBytes: Int { settings.maxMemory.map { Int(min($0, 1e18)) } ?? Int.max }
-
   /// Fits the problem. `earlier` is the fit of a neighbouring λ, whose groups start the working set.
   ///
   /// Errors: `PatternError` for gates that do not fit or too high a rank for all patterns; `ProgramError` where the
@@ -51,8 +49,8 @@ public struct Fitting {
     let λMax = try earlier?.λMax ?? largestUsefulλ(patterns)
     let program = try program(patterns, λ: λ(λMax))
     let solving = ProgramSolving(
-      solver: settings.solver, precision: settings.precision, limits: limits, maximumBytes: maximumBytes,
-      progress: progress)
+      solver: settings.solver, precision: settings.precision, limits: limits,
+      maximumBytes: settings.memoryLimit, progress: progress)
     let solution = try solving.solve(program, from: earlier?.solution.point)
     return Fit(program: program, solution: solution, λMax: λMax)
   }
@@ -64,7 +62,7 @@ public struct Fitting {
       limits: limits)
     refinement.progress = progress
     refinement.options.seed = settings.seed
-    refinement.options.maximumBytes = maximumBytes
+    refinement.options.maximumBytes = settings.memoryLimit
     refinement.options.solver = settings.solver
     let outcome = try refinement.run()
     return Fit(
@@ -88,10 +86,14 @@ public struct Fitting {
   private func fixedPatterns() throws -> ActivationPatterns {
     switch settings.patterns {
     case .exact: try .enumerated(problem.x)
-    case .sampled(let count): try .sampled(problem.x, count: count, seed: settings.seed)
+    case .sampled(let count): try sampledPatterns(count)
     case .gates(let gates): try .given(widened(gates), for: problem.x, deduplicated: true)
-    case .refine: try .sampled(problem.x, count: Self.defaultSample, seed: settings.seed)
+    case .refine: try sampledPatterns(Self.defaultSample)
     }
+  }
+
+  private func sampledPatterns(_ count: Int) throws(PatternError) -> ActivationPatterns {
+    try .sampled(problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
   }
 
   /// Patterns sampled for a gated network, for which refinement means nothing (its patterns are its gates).
@@ -119,7 +121,7 @@ public struct Fitting {
     let program = try program(patterns, λ: 1)
     let θ = residualAtZero
     let prices = GroupPricing(program).prices(θ: θ, above: program.lowerBoundOfDualNorm(θ: θ))
-    return prices.reduce(0) { max($0, $1.norm) }
+    return beyondRounding(prices.reduce(0) { max($0, $1.norm) }, θ: θ)
   }
 
   /// λ_max over all patterns, as far as a search finds it.
@@ -134,7 +136,14 @@ public struct Fitting {
         largest = max(largest, maxima.first?.value ?? 0)
       }
     }
-    return largest
+    return beyondRounding(largest, θ: θ)
+  }
+
+  /// A dual norm of θ, or 0 where the rounding of XᵀDθ in Double may be all there is to it: as where no feature
+  /// tells the rows apart, so that no network is better than zero.
+  private func beyondRounding(_ norm: Double, θ: Matrix<Double>) -> Double {
+    let strict = StrictDual(x: problem.x, patterns: BitMatrix(problem.x.rows, 0), θ: θ)
+    return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
   }
 }
 

@@ -75,14 +75,17 @@ struct TrainingSummary {
     return TrainingResult(model: model, report: report, status: fit.solution.status)
   }
 
-  /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output.
+  /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output, unless rounding
+  /// takes these out of the program.
   private func network(of fit: Fit) throws -> Network {
     let program = fit.program
-    guard program.isConstrained else {
-      return try program.decode(fit.solution.point, hasBias: problem.hasBias)
+    if program.isConstrained {
+      let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
+      let network = try program.decode(
+        pruning.pruned(NeuronSet(fit.solution.point)), hasBias: problem.hasBias)
+      if program.contains(network) { return network }
     }
-    let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
-    return try program.decode(pruning.pruned(NeuronSet(fit.solution.point)), hasBias: problem.hasBias)
+    return try program.decode(fit.solution.point, hasBias: problem.hasBias)
   }
 
   /// What `verify` needs beside the data: the θ that proves the bound, the patterns as bits, and the gates.

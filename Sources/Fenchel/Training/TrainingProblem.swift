@@ -16,7 +16,7 @@ public struct TrainingProblem: Sendable {
   /// The problem of some training data under some settings.
   ///
   /// Errors: `TrainingError` where loss and task do not fit, targets are missing, all weights are 0, or numbers are
-  /// too large; `LossError` for targets outside the loss's domain.
+  /// too large or features all too small; `LossError` for targets outside the loss's domain.
   public init(_ data: Dataset<Double>, settings: TrainingSettings) throws {
     let kind = try settings.loss ?? Self.defaultLoss(data)
     let scaled = settings.standardise
@@ -46,6 +46,8 @@ public struct TrainingProblem: Sendable {
     self.targets = targets
     x = Self.withBias(features.applied(to: data.features), hasBias: hasBias)
     try Self.checkSize(x.storage, "features", data.source)
+    let largest = x.storage.reduce(0) { max($0, abs($1)) }
+    guard largest == 0 || largest >= 1e-100 else { throw TrainingError.vanishing(data.source) }
     let y = targets.applied(to: try Self.targets(data, kind))
     try Self.checkSize(y.storage, "targets", data.source)
     loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
@@ -105,6 +107,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case oneClass(String, String)
   case noWeight(String)
   case scale(String, String)
+  case vanishing(String)
   case gates(String)
   case solver(SolverChoice, LossKind)
 
@@ -119,6 +122,9 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .scale(let source, let what):
       "\(source): \(what) beyond 1e100, as the network would see them, overflow; scale the columns or weights, or "
         + "leave standardisation on"
+    case .vanishing(let source):
+      "\(source): every feature, as the network would see it, lies below 1e-100, where products vanish; scale the "
+        + "columns, or leave standardisation on"
     case .gates(let what): what
     case .solver(let solver, let loss):
       "the solver \(solver.rawValue) does not solve the \(loss.rawValue) loss; take auto or interior-point"

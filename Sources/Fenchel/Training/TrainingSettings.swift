@@ -20,12 +20,15 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var seed: UInt64 = 0
   /// Seconds, or nil for no limit.
   public var timeLimit: Double?
-  /// Bytes, or nil for 80 % of the memory that the process may use.
+  /// Bytes, or nil for 80 % of the machine's memory.
   public var maxMemory: Double?
   /// Threads, or nil for all processors.
   public var threads: Int?
 
   public init() {}
+
+  /// Bytes that reading and training may take: `maxMemory`, or four fifths of the machine's memory.
+  public var memoryLimit: Int { maxMemory.map { Int(min($0, 1e18)) } ?? ReadOptions.defaultMemoryLimit }
 }
 
 /// The convex programs that can be trained.

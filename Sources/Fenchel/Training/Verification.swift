@@ -9,14 +9,17 @@ public struct VerificationResult: Codable, Sendable, Equatable {
   public var stored: Certificate
   /// Relative gap that the model claims to have reached: its tolerance, or its stored gap where that is larger.
   public var claimed: Double
-  /// Whether the recomputed gap is no larger than what is claimed, and the stored values are not better than the
-  /// recomputed ones beyond rounding.
+  /// Whether the network is a point of the program over the stored patterns: if not, the bound says nothing of it.
+  public var isFeasible: Bool
+  /// Whether the network is a point of the program, and the stored values are not better than the recomputed ones
+  /// beyond rounding.
   public var agrees: Bool
 }
 
 /// Recomputes the certificate of a model from its file and the data that it was trained on: the network's own
 /// objective above, and the bound that the stored dual vector gives over the stored patterns below. Nothing that the
-/// file says about the values is believed.
+/// file says about the values is believed, and the patterns must be those of a program that has the network as a point:
+/// with fewer of them the bound would be larger.
 ///
 /// Errors: `VerificationError` where the data are not the training data or the file holds no certificate.
 public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> VerificationResult {
@@ -43,10 +46,12 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
     primal: report.certificate.primal, dual: report.certificate.dual, scope: report.certificate.scope)
   let rounding = 1e-9 * max(1, abs(primal))
   let claimed = stored.relativeGap.isFinite ? stored.relativeGap : .infinity
+  let isFeasible = program.contains(model.network)
   let agrees =
-    recomputed.primal <= stored.primal + rounding && recomputed.dual >= stored.dual - rounding
+    isFeasible && recomputed.primal <= stored.primal + rounding && recomputed.dual >= stored.dual - rounding
     && recomputed.dual <= recomputed.primal + rounding
-  return VerificationResult(recomputed: recomputed, stored: stored, claimed: claimed, agrees: agrees)
+  return VerificationResult(
+    recomputed: recomputed, stored: stored, claimed: claimed, isFeasible: isFeasible, agrees: agrees)
 }
 
 /// θ and the patterns of a model file, checked against the problem's shape.

@@ -45,14 +45,15 @@ struct VerifyCommand: ParsableCommand {
       "\(Format.significant(certificate.dual, 12)) ≤ optimum ≤ \(Format.significant(certificate.primal, 12)) · relative gap "
         + Format.scientific(certificate.relativeGap)
     }
+    func verdict(_ result: VerificationResult) -> String {
+      if result.agrees { return "the certificate holds" }
+      return "THE CERTIFICATE DOES NOT HOLD for this model and data"
+        + (result.isFeasible ? "" : ": the network does not belong to the patterns that the bound is for")
+    }
     Terminal.output(
       TextTable.labelled([
         (label: "recomputed", text: line(result.recomputed)), (label: "stored", text: line(result.stored)),
-        (
-          label: "verdict",
-          text: result.agrees
-            ? "the certificate holds" : "THE CERTIFICATE DOES NOT HOLD for this model and data"
-        ),
+        (label: "verdict", text: verdict(result)),
       ]))
   }
 }

@@ -38,9 +38,7 @@ final class ProgressLine: Sendable {
     state.withLock { state in
       let now = seconds
       if state.phase != progress.phase { (state.phase, state.firstGap) = (progress.phase, nil) }
-      if let gap = progress.certificate?.relativeGap, gap.isFinite, state.firstGap == nil {
-        state.firstGap = (progress.seconds, gap)
-      }
+      if let gap = progress.gap, state.firstGap == nil { state.firstGap = (progress.seconds, gap) }
       guard now - state.lastShown >= (Terminal.isInteractive ? 0.1 : state.pause) else { return }
       if !Terminal.isInteractive && state.lastShown.isFinite { state.pause = min(60, state.pause * 1.5) }
       let isFirstPlain = !Terminal.isInteractive && !state.lastShown.isFinite
@@ -71,8 +69,9 @@ final class ProgressLine: Sendable {
     if progress.seconds > 0.5 {
       parts.append("\(Format.significant(Double(progress.iteration) / progress.seconds, 3))/s")
     }
-    if let gap = progress.certificate?.relativeGap, gap.isFinite {
-      parts.append("gap \(Format.scientific(gap)) (to \(Format.scientific(tolerance)))")
+    if let gap = progress.gap {
+      let sign = progress.estimatedGap == nil ? "" : "≈ "
+      parts.append("gap \(sign)\(Format.scientific(gap)) (to \(Format.scientific(tolerance)))")
       if let left = timeLeft(progress.seconds, gap, first) {
         parts.append("about \(Format.duration(left)) left")
       }
@@ -89,5 +88,13 @@ final class ProgressLine: Sendable {
     let slope = (log(first.gap) - log(gap)) / (seconds - first.seconds)
     let left = (log(gap) - log(tolerance)) / slope
     return left.isFinite ? left : nil
+  }
+}
+
+extension ConvexOptimization.Progress {
+  /// The relative gap to show: the solver's estimate, which is of this moment, or else the last one certified.
+  fileprivate var gap: Double? {
+    let gap = estimatedGap ?? certificate?.relativeGap
+    return gap?.isFinite == true ? gap : nil
   }
 }

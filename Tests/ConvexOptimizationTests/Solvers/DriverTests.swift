@@ -1,7 +1,8 @@
 import ConvexOptimization
+import Synchronization
 import Testing
 
-/// What the shared driver keeps of a run.
+/// What the shared driver keeps of a run, and what it shows.
 struct DriverTests {
   /// A solver and its problem: point i has the i-th certificate, and after the last one there is no way on.
   private struct Walk: Solver, Certifiable {
@@ -11,6 +12,8 @@ struct DriverTests {
     init(_ values: [(primal: Double, dual: Double)]) {
       certificates = values.map { Certificate(primal: $0.primal, dual: $0.dual, scope: .exact) }
     }
+
+    var estimatedGap: Double? { point < 2 ? nil : 1 / Double(point) }
 
     mutating func step() -> StepOutcome {
       point += 1
@@ -26,5 +29,17 @@ struct DriverTests {
     let solution = drive(&walk, on: walk, limits: Limits(tolerance: 1e-3), phase: "walk")
     #expect(solution.certificate == Certificate(primal: 3, dual: 3, scope: .exact))
     #expect(solution.point == 3 && solution.dualPoint == 2)
+  }
+
+  @Test("Progress shows the solver's own gap beside the last certificate")
+  func progress() {
+    let seen = Mutex<[Progress]>([])
+    var walk = Walk([(9, 0), (5, 1), (4, 3), (3.5, 2), (7, 2.5)])
+    _ = drive(&walk, on: walk, limits: Limits(tolerance: 1e-3), phase: "walk") { progress in
+      seen.withLock { $0.append(progress) }
+    }
+    let shown = seen.withLock { $0 }
+    #expect(shown.map(\.estimatedGap) == [nil, 0.5, 1.0 / 3])
+    #expect(shown.map { $0.certificate?.gap } == [4, 1, 0.5])
   }
 }

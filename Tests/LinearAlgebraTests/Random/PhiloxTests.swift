@@ -42,6 +42,10 @@ struct PhiloxTests {
     #expect(generator.normalMatrix(101, 173, of: Float.self) == normal.converted(to: Float.self))
     let longer: Matrix<Double> = generator.normalMatrix(102, 173)
     #expect(Array(longer.storage[..<normal.count]) == normal.storage)
+    for first in [0, 1, 2, 95] {
+      let rest: Matrix<Double> = generator.normalMatrix(101 - first, 173, firstRow: first)
+      #expect(rest == normal.selectingRows(first..<101), "from row \(first)")
+    }
     #expect(Philox(seed: 8, stream: 3).normalMatrix(101, 173) != normal)
     #expect(Philox(seed: 7, stream: 4).normalMatrix(101, 173) != normal)
   }

@@ -82,6 +82,8 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
   public var dual: Element { parts.reduce(0) { $0 + $1.dual } }
   /// (primal − dual)/max(1, |primal|).
   public var relativeGap: Element { (primal - dual) / max(1, abs(primal)) }
+  /// `relativeGap`, once all groups were priced.
+  public var estimatedGap: Double? { relativeGap.isFinite ? Double(relativeGap) : nil }
   /// Times that all groups of an output were priced.
   public var rounds: Int { parts.reduce(0) { $0 + $1.rounds } }
   /// Groups in the working sets.

@@ -15,16 +15,12 @@ struct NetworkObjective {
 
   /// The objective on inputs X: n × d (without a bias column). Nil for networks of another form.
   func value(of network: Network, on x: Matrix<Double>) -> Double? {
-    switch network.layers.count {
-    case 3:
-      guard case .dense(let hidden) = network.layers[0], case .relu = network.layers[1],
-        case .dense(let output) = network.layers[2]
-      else { return nil }
-      return loss.value(at: predictions(hidden, output, x)) + λ / 2 * decay(hidden, output)
-    case 1:
-      guard case .gated(let gated) = network.layers[0] else { return nil }
-      return loss.value(at: predictions(gated, x)) + λ * StrictPrimal(x: x).penalty(gated.weights)
-    default: return nil
+    switch network.twoLayerForm {
+    case .relu(let hidden, let output):
+      loss.value(at: predictions(hidden, output, x)) + λ / 2 * decay(hidden, output)
+    case .gated(let gated):
+      loss.value(at: predictions(gated, x)) + λ * StrictPrimal(x: x).penalty(gated.weights)
+    case nil: nil
     }
   }
 

@@ -8,7 +8,8 @@ extension ActivationPatterns {
   /// decided by exact signs of determinants; cells less than about 1e-13 radians wide are taken for rounding of
   /// the data and left out. Every gate lies well inside its cell.
   ///
-  /// Throws for r > 3, for entries that are not finite, and for more than `limit` patterns.
+  /// Throws for r > 3, for entries that are not finite or columns whose scales no gate can hold at once, and for
+  /// more than `limit` patterns.
   /// Cost n'² log n' + n'³, about a second for n' = 500 at r = 3.
   public static func enumerated<T: Scalar>(
     _ x: Matrix<T>, limit: Int = 1_000_000
@@ -27,6 +28,7 @@ extension ActivationPatterns {
       case 2: planes.gates(for: PlanarCells.interiors(planes.normals))
       default: planes.gates(for: SphericalCells.interiors(planes.normals))
       }
+    try checkFinite(gates, .gates)
     let bits = BitMatrix(signsOf: x, timesTransposed: gates)
     return ActivationPatterns(bits: bits, gates: gates, isExact: true).distinct()
   }

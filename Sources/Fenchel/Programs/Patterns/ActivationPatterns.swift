@@ -22,20 +22,6 @@ public struct ActivationPatterns: Sendable, Equatable {
     (self.bits, self.gates, self.isExact) = (bits, gates, isExact)
   }
 
-  /// Patterns of `count` random gates g ~ N(0, I), the first of every distinct pattern kept, in order; so
-  /// there may be fewer than `count`. Gates depend on (seed, index, d) only: not on n or on the order of rows,
-  /// and a larger count begins with the smaller one. Cost 2nd·count.
-  public static func sampled<T: Scalar>(
-    _ x: Matrix<T>, count: Int, seed: UInt64
-  ) throws(PatternError) -> ActivationPatterns {
-    guard count > 0 else { throw .noGates }
-    let gates: Matrix<Double> = Philox(seed: seed, stream: gateStream).normalMatrix(count, x.columns)
-    return try given(gates, for: x, deduplicated: true)
-  }
-
-  /// The stream of the random numbers that gates are drawn from, apart from all other uses of a seed.
-  private static let gateStream: UInt64 = 0x6761_7465_73
-
   /// Patterns of the given gates, P × d; where asked, the first of every distinct pattern only.
   public static func given<T: Scalar>(
     _ gates: Matrix<Double>, for x: Matrix<T>, deduplicated: Bool = false

@@ -47,12 +47,15 @@ struct Hyperplanes {
     return 2 * sum
   }
 
-  /// The gates of X for gates of X_C, scaled to unit length unless the data's scales are extreme.
+  /// The gates of X for gates of X_C, scaled to unit length unless the data's scales are extreme: then such that
+  /// X g stays clear of under- and overflow, which no gate can where the scales of columns differ by 10⁶⁰⁰.
   func gates(for interiors: [SIMD3<Double>]) -> Matrix<Double> {
     var gates = Matrix<Double>(interiors.count, width)
+    let used = columns.map { exponents[$0] }
+    let middle = min(max(((used.min() ?? 0) + (used.max() ?? 0)) / 2, -500), 500)
     for (i, interior) in interiors.enumerated() {
       for (source, j) in columns.enumerated() {
-        gates[i, j] = Double(sign: .plus, exponent: -exponents[j], significand: interior[source])
+        gates[i, j] = Double(sign: .plus, exponent: middle - exponents[j], significand: interior[source])
       }
     }
     for (i, norm) in gates.rowNorms.enumerated() where norm > 1e-100 && norm < 1e100 {

@@ -9,6 +9,8 @@ public enum PatternError: Error, Sendable, Equatable, CustomStringConvertible {
   case rankTooHigh(rank: Int, hyperplanes: Int, patterns: Double)
   /// More patterns than the limit.
   case tooMany(patterns: Double, bytes: Double, limit: Int)
+  /// Patterns that would take more bytes than the limit.
+  case memory(patterns: Double, bytes: Double, limit: Int)
 
   /// What an entry belongs to.
   public enum Source: String, Sendable {
@@ -30,6 +32,9 @@ public enum PatternError: Error, Sendable, Equatable, CustomStringConvertible {
     case .tooMany(let patterns, let bytes, let limit):
       "up to \(PatternError.text(patterns)) patterns (\(PatternError.text(bytes / 1e6)) MB) are above the "
         + "limit of \(limit): raise the limit, or sample or refine patterns instead"
+    case .memory(let patterns, let bytes, let limit):
+      "\(PatternError.text(patterns)) patterns take \(PatternError.text(bytes)) bytes, the limit is \(limit): "
+        + "take fewer, or raise --max-memory"
     }
   }
 

@@ -34,6 +34,27 @@ struct ActivationPatternsTests {
     #expect(single.gates == patterns.gates)
   }
 
+  @Test("Sampling ends when nothing new comes, and is the same in batches")
+  func exhaustedSampling() throws {
+    let x: Matrix<Double> = Philox(seed: 1).normalMatrix(3, 2)
+    let all = try ActivationPatterns.sampled(x, count: 1_000_000_000, seed: 3, maximumBytes: 1000)
+    #expect(all.count == 6)
+    let tall: Matrix<Double> = Philox(seed: 2).normalMatrix(30, 3)
+    let gates: Matrix<Double> = Philox(seed: 3, stream: 0x6761_7465_73).normalMatrix(10_000, 3)
+    let expected = try ActivationPatterns.given(gates, for: tall, deduplicated: true)
+    #expect(try ActivationPatterns.sampled(tall, count: 10_000, seed: 3) == expected)
+  }
+
+  @Test("More patterns than memory holds are refused beforehand, with the bytes they would take")
+  func sampledBeyondMemory() throws {
+    let x: Matrix<Double> = Philox(seed: 1).normalMatrix(100, 9)
+    let error = PatternError.memory(patterns: 1e9, bytes: 1e9 * (9 * 8 + 3 * 16), limit: 1_000_000)
+    #expect(throws: error) {
+      try ActivationPatterns.sampled(x, count: 1_000_000_000, seed: 3, maximumBytes: 1_000_000)
+    }
+    #expect(error.description.contains("120000000000 bytes"))
+  }
+
   @Test("Given gates stay as they are, or lose repeated patterns")
   func given() throws {
     let x = Matrix<Double>(rows: [[1, 0], [0, 1], [0, 0]])

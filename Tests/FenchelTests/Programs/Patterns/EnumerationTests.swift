@@ -111,13 +111,19 @@ struct EnumerationTests {
     return 2 * (1 + through.values.reduce(0) { $0 + $1.count - 1 })
   }
 
-  @Test("Columns and rows of any scale", arguments: [1e-300, 1e-12, 1e12, 1e300])
-  func scales(scale: Double) throws {
-    let base: Matrix<Double> = Philox(seed: 13).normalMatrix(12, 3)
+  @Test("Columns and rows of any scale", arguments: [-1047, -997, -40, 40, 997])
+  func scales(exponent: Int) throws {
+    let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+    var base: Matrix<Double> = Philox(seed: 13).normalMatrix(12, 3)
+    for i in 0..<base.count { base.storage[i] = (base.storage[i] * 256).rounded() }  // exact at every scale
     let expected = Set(patternStrings(try ActivationPatterns.enumerated(base)))
-    var columns = base
-    for i in 0..<12 { columns[i, 1] *= scale }
-    #expect(Set(patternStrings(try ActivationPatterns.enumerated(columns))) == expected)
+    for scaled in [[1], [0, 1], [0, 1, 2]] {
+      var columns = base
+      for i in 0..<12 { for j in scaled { columns[i, j] *= scale } }
+      let patterns = try ActivationPatterns.enumerated(columns)
+      #expect(Set(patternStrings(patterns)) == expected, "columns \(scaled)")
+      #expect(patterns.gates.firstNonFinite == nil)
+    }
     var rows = base
     for j in 0..<3 { rows[4, j] *= scale }
     #expect(Set(patternStrings(try ActivationPatterns.enumerated(rows))) == expected)
