@@ -161,3 +161,14 @@ private func rotate<T: Scalar>(
 ) {
   for i in 0..<count { (x[i], y[i]) = (c * x[i] + s * y[i], c * y[i] - s * x[i]) }
 }
+
+extension Matrix {
+  /// Orthonormal rows that complete the orthonormal rows of this matrix.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  func orthogonalComplement() -> Matrix {
+    var rows = ActiveRows<Element>(projecting: [Element](repeating: 0, count: columns))
+    withPointer { a in for i in 0..<self.rows { _ = rows.append(a + i * columns, tolerance: 0) } }
+    return rows.complement
+  }
+}

@@ -46,10 +46,7 @@ public struct HessianFactor<Element: Scalar>: Sendable {
   /// V ← (I − q qᵀ) V: onto the range of Lᵀ.
   func projectOntoRange(_ v: inout Matrix<Element>) { project(&v) }
 
-  private func multiplyByRoots(_ v: inout Matrix<Element>) {
-    let count = roots.count
-    roots.withPointer { r in v.withMutablePointer { Element.multiply(count, r, $0) } }
-  }
+  private func multiplyByRoots(_ v: inout Matrix<Element>) { v.multiply(by: roots) }
 
   private func project(_ v: inout Matrix<Element>) {
     guard let units else { return }
@@ -72,6 +69,12 @@ public struct HessianFactor<Element: Scalar>: Sendable {
 }
 
 extension Matrix {
+  /// A ∘ B, entry by entry.
+  mutating func multiply(by b: Matrix) {
+    let count = count
+    b.withPointer { b in withMutablePointer { Element.multiply(count, b, $0) } }
+  }
+
   /// √max(a_ij, 0).
   @specialized(where Element == Float)
   @specialized(where Element == Double)

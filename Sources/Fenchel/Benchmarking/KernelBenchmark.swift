@@ -44,6 +44,7 @@ public struct KernelBenchmark: Sendable {
   public func rates() -> [KernelRate] {
     productRates(Float.self) + productRates(Double.self) + choleskyRates(Float.self)
       + choleskyRates(Double.self) + [patternRate(Float.self), patternRate(Double.self)]
+      + gatedRates(Float.self) + gatedRates(Double.self)
       + memoryRates(Float.self) + memoryRates(Double.self) + [strictRate()]
   }
 
@@ -103,6 +104,22 @@ public struct KernelBenchmark: Sendable {
     let gates: Matrix<Double> = Philox(seed: 2).normalMatrix(p, d)
     return flops("signs of a product", "\(n) × \(d) by \(p)", T.self, 2 * Double(n * d * p)) {
       _ = BitMatrix(signsOf: x, timesTransposed: gates)
+    }
+  }
+
+  /// The products of gated programs, Σ_i D_i X w_i and XᵀD_i θ: a product in tiles, masked while it is in cache.
+  private func gatedRates<T: Scalar>(_: T.Type) -> [KernelRate] {
+    let shapes = size == .small ? [(64, 8, 16)] : [(1797, 64, 500), (20_000, 784, 100)]
+    return shapes.flatMap { n, d, p in
+      let x: Matrix<T> = Philox(seed: 1).normalMatrix(n, d)
+      let gates: Matrix<Double> = Philox(seed: 2).normalMatrix(p, d)
+      let map = GatedOperator(data: x, patterns: BitMatrix(signsOf: x, timesTransposed: gates), outputs: 1)
+      let shape = "\(n) × \(d), \(p) patterns"
+      let (w, r) = (Matrix<T>(p, d, fill: 1), Matrix<T>(n, 1, fill: 1))
+      return [
+        flops("gated product", shape, T.self, 2 * Double(n * d * p)) { _ = map.forward(w) },
+        flops("its adjoint", shape, T.self, 2 * Double(n * d * p)) { _ = map.adjoint(r) },
+      ]
     }
   }
 

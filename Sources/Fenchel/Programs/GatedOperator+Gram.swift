@@ -72,6 +72,57 @@ extension GatedOperator {
     }
   }
 
+  /// T ← Sᵀ diag(h) S, s_p = D_i X v_p: tiles of samples are multiplied, masked and weighted, and added to the tiles of
+  /// T while they are in cache. Cost nmd + nm²/2.
+  public func normalMatrix(
+    of groups: [Int], vectors v: Matrix<Element>, weights h: [Element], into t: inout Matrix<Element>
+  ) {
+    let (n, d, m) = (samples, width, groups.count)
+    precondition(v.rows == m && v.columns == d && h.count == n, "groups, vectors and weights differ")
+    precondition(t.rows == m && t.columns == m, "the normal matrix is \(m) × \(m)")
+    let height = 512  // whole words of bits
+    t = Matrix(m, m)
+    withTemporary(Element.self, m * height) { images in
+      withPointers(data, v, &t.storage) { x, v, t in
+        for start in stride(from: 0, to: n, by: height) {
+          let rows = start..<min(start + height, n)
+          Parallel.forEach(tiles: Parallel.tiles(of: 64, covering: m), work: m * d * rows.count) { tile in
+            let range = Parallel.range(ofTile: tile, size: 64, count: m)
+            fillImages(
+              range, of: groups, rows, x: x, v: v, h: h, into: images + range.lowerBound * rows.count)
+          }
+          Self.forEachTile(of: m) { i, j in
+            let (a, b, k) = (i.lowerBound, j.lowerBound, rows.count)
+            Element.gemm(
+              .no, .yes, m: i.count, n: j.count, k: k, alpha: 1, a: images + a * k, lda: k,
+              b: images + b * k, ldb: k, beta: 1, c: t + a * m + b, ldc: m)
+          }
+        }
+      }
+    }
+  }
+
+  /// diag(h)^{1/2} D_i X v_p for some p and rows of samples, one row a vector.
+  private func fillImages(
+    _ range: Range<Int>, of groups: [Int], _ rows: Range<Int>, x: UnsafePointer<Element>,
+    v: UnsafePointer<Element>, h: [Element], into images: UnsafeMutablePointer<Element>
+  ) {
+    let (d, count) = (width, rows.count)
+    Element.gemm(
+      .no, .yes, m: range.count, n: count, k: d, alpha: 1, a: v + range.lowerBound * d, lda: max(d, 1),
+      b: x + rows.lowerBound * d, ldb: max(d, 1), beta: 0, c: images, ldc: count)
+    let roots = h[rows].map { $0.squareRoot() }
+    gates.words.withPointer { bits in
+      roots.withPointer { roots in
+        for (row, p) in range.enumerated() {
+          let (image, mask) = (images + row * count, bits + pattern(of: groups[p]) * gates.wordsPerRow)
+          Element.maskedCopy(image, image, mask + rows.lowerBound / 64, count)
+          Element.multiply(count, roots, image)
+        }
+      }
+    }
+  }
+
   /// Calls `body` for the tiles of the lower triangle, in parallel.
   private static func forEachTile(of n: Int, _ body: (Range<Int>, Range<Int>) -> Void) {
     let size = 256

@@ -27,6 +27,9 @@ public struct Subspace<Element: Scalar>: Sendable {
   /// Whether B spans the complement: the projector is I − BᵀB then, otherwise BᵀB.
   public let isComplement: Bool
 
+  /// An orthonormal basis of the subspace. Cost d³ where it is given by its complement.
+  var spanningRows: Matrix<Element> { isComplement ? basis.orthogonalComplement() : basis }
+
   /// v ← the projection of v onto the subspace.
   func project(_ v: UnsafeMutablePointer<Element>) {
     let (k, d) = (basis.rows, basis.columns)

@@ -28,6 +28,10 @@ public protocol GroupOperator<Element>: Sendable {
   /// output that all the groups share; α: groups.count numbers ≥ 0, Q: n × n.
   func gram(
     of groups: [Int], scales α: [Element], updates: [GroupUpdate<Element>], into q: inout Matrix<Element>)
+  /// The lower triangle of T ← Sᵀ diag(h) S for the columns s_p = A_r v_p, r = groups[p], restricted to the one output
+  /// that all the groups share; V: one row a column of S, h: n weights ≥ 0, T: m × m for m columns.
+  func normalMatrix(
+    of groups: [Int], vectors v: Matrix<Element>, weights h: [Element], into t: inout Matrix<Element>)
 }
 
 /// Rank-one terms ± A_r v vᵀ A_rᵀ of a Gram matrix.

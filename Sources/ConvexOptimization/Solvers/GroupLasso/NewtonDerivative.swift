@@ -62,6 +62,41 @@ struct NewtonDerivative<Operator: GroupOperator> {
     return result
   }
 
+  /// C_r for every group, with C_rᵀC_r = σM: √σ (√(1−τ) I + (1 − √(1−τ)) ẑẑᵀ) in an orthonormal basis of the face.
+  func squareRoots() -> [Matrix<Element>] {
+    var result = [Matrix<Element>](repeating: Matrix(0, map.width), count: groups.count)
+    result.withMutablePointer { result in
+      Parallel.forEach(tiles: groups.count) { result[$0] = squareRoot($0) }
+    }
+    return result
+  }
+
+  /// Free coefficients of the groups of output j: the rows of their C_r.
+  func freedom(ofOutput j: Int) -> Int {
+    let d = map.width
+    return groups.indices.reduce(0) { sum, r in
+      guard map.output(of: groups[r]) == j else { return sum }
+      guard !faces.isEmpty else { return sum + d }
+      return sum + (faces[r].isComplement ? d - faces[r].basis.rows : faces[r].basis.rows)
+    }
+  }
+
+  private func squareRoot(_ r: Int) -> Matrix<Element> {
+    var c = faces.isEmpty ? Matrix<Element>.identity(map.width) : faces[r].spanningRows
+    let (k, d) = (c.rows, c.columns)
+    let (large, small) = (σ.squareRoot(), (σ * (1 - τ[r])).squareRoot())
+    directions.withPointer { ẑ in
+      c.withMutablePointer { c in
+        for i in 0..<k {
+          let along = Element.dot(d, c + i * d, ẑ + r * d)
+          Element.scale(d, small, c + i * d)
+          Element.axpy(d, (large - small) * along, ẑ + r * d, c + i * d)
+        }
+      }
+    }
+    return c
+  }
+
   /// The lower triangle of the part of Q of output j.
   func fillGram(_ q: inout Matrix<Element>, output j: Int) {
     let rows = groups.indices.filter { map.output(of: groups[$0]) == j }

@@ -4,59 +4,83 @@ import LinearAlgebra
 ///
 ///     (I + LᵀQL) t = Lᵀρ,   ΔF = ρ − Q L t,   Q = σ A M Aᵀ,   ∇²ℓ = L Lᵀ,
 ///
-/// solved by conjugate gradients whose products need the active groups alone. The preconditioner is a
-/// factorisation of the same matrix at an earlier point, without the coupling of outputs: one n × n matrix an
-/// output, a Hadamard product whatever the number of groups. It is made anew, for n²(d + 2|S|) + n³/3 an output,
-/// once the iterations saved pay for it: between two of them σ and the active groups change little.
+/// solved by conjugate gradients whose products need the active groups alone. The preconditioner is the inverse of the
+/// same matrix at an earlier point, without the coupling of outputs: a factorisation over the samples, n × n for each
+/// output, which is a Hadamard product whatever the number of groups, or over the coefficients in use where they are
+/// fewer (`CoefficientPreconditioner`). It is made anew once the iterations saved pay for it: between two of them σ
+/// and the active groups change little.
 struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
   typealias Element = Operator.Element
-  private var factors: [Cholesky<Element>] = []
+  private var preconditioner: Preconditioner?
   /// Iterations of the last solution.
   private(set) var iterations = 0
   /// Relative residual to which systems are solved.
   private static var tolerance: Element { 0.02 }
+  /// The largest order of a matrix that is factorised.
+  private static var largestOrder: Int { 8000 }
 
-  /// ΔF; nil where a factorisation fails or an iterate is not finite.
+  private enum Preconditioner {
+    case samples([Cholesky<Element>])
+    case coefficients(CoefficientPreconditioner<Operator>)
+  }
+
+  /// ΔF; nil where a factorisation fails or would be too large, or an iterate is not finite.
   mutating func direction(
     _ problem: RestrictedProblem<Operator>, _ stage: NewtonStage<Element>, σ: Element
   ) -> Matrix<Element>? {
     let step = NewtonDerivative(problem, stage, σ: σ)
     guard !step.groups.isEmpty else { return stage.residual }
-    let patience = patience(step, problem)
-    if factors.isEmpty || iterations > patience {
-      guard refresh(step, problem) else { return nil }
+    let work = Work(step)
+    if preconditioner == nil || iterations > work.patience {
+      guard refresh(step, work) else { return nil }
     }
-    var result = solve(step, stage, maximumIterations: 3 * patience)
+    var result = solve(step, stage, maximumIterations: 3 * work.patience)
     if result == nil {
-      guard refresh(step, problem) else { return nil }
+      guard refresh(step, work) else { return nil }
       result = solve(step, stage, maximumIterations: 200)
     }
     return result
   }
 
-  /// Iterations that cost a third of a factorisation.
-  private func patience(_ step: NewtonDerivative<Operator>, _ problem: RestrictedProblem<Operator>) -> Int {
-    let (n, c, d) = (problem.whole.map.samples, problem.whole.map.outputs, problem.width)
-    let s = step.groups.count
-    let factorisation = n * n * (c * (n / 3 + d) + 2 * s)
-    return min(20, max(3, factorisation / (3 * 4 * n * d * s)))
+  /// What the preconditioners cost, in multiplications.
+  private struct Work {
+    /// The largest number of coefficients in use of an output.
+    let order: Int
+    let usesCoefficients: Bool
+    /// Iterations that cost a third of making the preconditioner.
+    let patience: Int
+
+    init(_ step: NewtonDerivative<Operator>) {
+      let (n, c, d, s) = (step.map.samples, step.map.outputs, step.map.width, step.groups.count)
+      let orders = (0..<c).map { step.freedom(ofOutput: $0) }
+      let updates = step.faces.isEmpty ? s : step.faces.reduce(s) { $0 + $1.basis.rows }
+      let samples = n * n * (c * (n / 3 + d) + s + updates)
+      let coefficients = orders.reduce(0) { $0 + $1 * (n * d + $1 * (n / 2 + $1 / 3)) }
+      order = orders.max() ?? 0
+      usesCoefficients = n > SampleNewtonSystem.largestOrder || coefficients < samples
+      let iteration = 4 * n * d * s + (usesCoefficients ? 4 * n * d * s : c * n * n)
+      patience = min(20, max(3, min(samples, coefficients) / (3 * iteration)))
+    }
   }
 
-  private mutating func refresh(
-    _ step: NewtonDerivative<Operator>, _ problem: RestrictedProblem<Operator>
-  ) -> Bool {
-    let (n, c) = (problem.whole.map.samples, problem.whole.map.outputs)
-    factors = []
+  private mutating func refresh(_ step: NewtonDerivative<Operator>, _ work: Work) -> Bool {
+    preconditioner = nil
+    if work.usesCoefficients {
+      guard work.order <= Self.largestOrder else { return false }
+      preconditioner = CoefficientPreconditioner(step, squareRoots: step.squareRoots())
+        .map { .coefficients($0) }
+      return preconditioner != nil
+    }
+    let (n, c) = (step.map.samples, step.map.outputs)
+    var factors: [Cholesky<Element>] = []
     for j in 0..<c {
       var q = Matrix<Element>(n, n)
       step.fillGram(&q, output: j)
       scale(&q, by: step.factor.roots.column(j))
-      guard let factor = try? Cholesky(q) else {
-        factors = []
-        return false
-      }
+      guard let factor = try? Cholesky(q) else { return false }
       factors.append(factor)
     }
+    preconditioner = .samples(factors)
     return true
   }
 
@@ -78,13 +102,19 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
   }
 
   private func precondition(_ r: Matrix<Element>) -> Matrix<Element> {
-    if factors.count == 1 { return factors[0].solve(r) }
-    var result = r
-    for (j, factor) in factors.enumerated() {
-      let column = factor.solve(r.column(j))
-      for k in 0..<r.rows { result[k, j] = column[k] }
+    switch preconditioner {
+    case nil: return r
+    case .coefficients(let preconditioner): return preconditioner.apply(r)
+    case .samples(let factors):
+      if factors.count == 1 { return factors[0].solve(r) }
+      var columns = (0..<factors.count).map { r.column($0) }
+      columns.withMutablePointer { columns in
+        Parallel.forEach(tiles: factors.count) { columns[$0] = factors[$0].solve(columns[$0]) }
+      }
+      var result = r
+      for (j, column) in columns.enumerated() { result.setColumn(j, column) }
+      return result
     }
-    return result
   }
 
   /// ΔF; nil where the iterations do not suffice.

@@ -184,7 +184,7 @@ extension WorkingSetIteration {
     let isSmall =
       problem.cones == nil
       && (system != nil || problem.map.samples * problem.map.width * total < 50_000_000)
-    let initial = isSmall ? total : max(total / 8, min(total, 64))
+    let initial = isSmall ? total : max(total / (system == nil ? 64 : 8), min(total, 64))
     let size = max(initial, 2 * support.count, λ == restricted.λ ? restricted.groups.count : 0)
     let violated = norms.count { $0 > λ }
     let target = max(size, min(violated + support.count, 2 * size))
