@@ -97,7 +97,10 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
   private func known(
     _ q: [Element], _ signs: [Element]?, _ start: Solution, threshold: Element
   ) -> Solution? {
-    guard threshold > 0, !start.support.isEmpty else { return nil }
+    guard threshold > 0, !start.support.isEmpty,
+      start.support.allSatisfy((0..<rows.rows).contains),
+      start.multipliers.allSatisfy({ $0 >= 0 && $0.isFinite })
+    else { return nil }
     let d = rows.columns
     var (shift, residual) = ([Element](repeating: 0, count: d), q)
     let scale = shift.withMutablePointer { v in

@@ -109,6 +109,7 @@ import Testing
     nonsense.support = [3, 3, 9999, -1, 7]
     nonsense.multipliers = [1, 2, 3, 4, .nan]
     checkOptimal(a, near, problem.solve(near, start: nonsense), tolerance: 1e-12, "nonsense")
+    #expect(problem.solve(near, start: nonsense, threshold: 1e-3).outcome != .stoppedAtLimit)
   }
 
   @Test("every stop is a valid bound; the threshold and the limit end it early")
@@ -131,6 +132,34 @@ import Testing
     let early = problem.solve(q, threshold: threshold)
     #expect(early.outcome == .belowThreshold && early.norm <= threshold && early.iterations < full.iterations)
     #expect(problem.solve(q, threshold: full.norm / 2).outcome == .optimal)
+    // Multipliers known from nearby may do at once, at the best of their multiples.
+    let known = problem.solve(q.map { 3 * $0 }, start: full, threshold: 3.001 * full.norm)
+    #expect(known.outcome == .belowThreshold && known.iterations == 0)
+    #expect(known.norm >= 3 * full.norm - 1e-12 && known.norm <= 3.001 * full.norm)
+  }
+
+  @Test("the kernel of some rows, by a basis of itself or of its complement")
+  func kernels() {
+    var random = SplitMix64(seed: 7)
+    let a: Matrix<Double> = random.matrix(30, 8)
+    let problem = NonnegativeLeastSquares(a)
+    for count in 0...12 {
+      let kernel = problem.kernel(ofRows: Array(0..<count))
+      let dimension = kernel.isComplement ? 8 - kernel.basis.rows : kernel.basis.rows
+      #expect(dimension == max(0, 8 - count) && kernel.basis.rows <= 4)
+      for basis in [kernel.basis, kernel.spanningRows] {
+        let gram = naiveProduct(basis, .no, basis, .yes)
+        #expect(distance(gram, Matrix<Double>.identity(basis.rows)) <= 1e-13)
+      }
+      let images = naiveProduct(a, .no, kernel.spanningRows, .yes)
+      for k in 0..<count { #expect(images.row(k).allSatisfy { abs($0) <= 1e-13 }, "row \(k) of \(count)") }
+      var v = a.row(29)
+      v.withUnsafeMutableBufferPointer { kernel.project($0.baseAddress!) }
+      let inside = naiveProduct(Matrix(1, 8, storage: v), .no, kernel.spanningRows, .yes)
+      let whole = naiveProduct(Matrix(1, 8, storage: a.row(29)), .no, kernel.spanningRows, .yes)
+      #expect(distance(inside, whole) <= 1e-13)
+      #expect(abs(inside.frobeniusNorm - Matrix(1, 8, storage: v).frobeniusNorm) <= 1e-13)
+    }
   }
 
   @Test("duplicate, parallel, dependent, zero rows; q = 0; nothing to do; extreme scales")

@@ -105,6 +105,38 @@ struct GatedOperatorTests {
     }
   }
 
+  @Test("Updates are added and subtracted, and the normal matrix is Sᵀ diag(h) S, over many tiles")
+  func updates() {
+    let (n, d, p) = (1100, 5, 12)
+    let (map, _) = problem(Shape(n: n, d: d, p: p, c: 1), Double.self)
+    let owners = (0..<140).map { $0 % p }
+    let v: Matrix<Double> = Philox(seed: 6).normalMatrix(owners.count, d)
+    let columns = owners.indices.map { index in
+      var image = Matrix<Double>(n, 1)
+      map.apply(v.selectingRows([index]), of: [owners[index]], into: &image)
+      return image.storage
+    }
+    let s = Matrix(rows: columns)
+    let h = (0..<n).map { 0.1 + Double($0 % 5) }
+    var weighted = s
+    for i in 0..<s.rows { for k in 0..<n { weighted[i, k] *= h[k] } }
+    var t = Matrix<Double>(owners.count, owners.count, fill: .nan)
+    map.normalMatrix(of: owners, vectors: v, weights: h, into: &t)
+    let expected = naiveProduct(s, .no, weighted, .yes)
+    for i in 0..<t.rows { for j in 0...i { #expect(abs(t[i, j] - expected[i, j]) <= 1e-8, "\(i), \(j)") } }
+
+    var q = Matrix<Double>(n, n, fill: .nan)
+    let update = GroupUpdate(groups: owners, vectors: v, sign: 1.0)
+    let reverse = GroupUpdate(groups: owners, vectors: v, sign: -1.0)
+    map.gram(of: [], scales: [], updates: [update], into: &q)
+    for (k, l) in [(0, 0), (700, 3), (1099, 1099), (1099, 512)] {
+      let sum = (0..<s.rows).reduce(0.0) { $0 + s[$1, k] * s[$1, l] }
+      #expect(abs(q[k, l] - sum) <= 1e-9 * max(1, abs(sum)), "entry \(k), \(l)")
+    }
+    map.gram(of: [], scales: [], updates: [update, reverse], into: &q)
+    #expect((0..<n).allSatisfy { k in (0...k).allSatisfy { abs(q[k, $0]) <= 1e-9 } })
+  }
+
   @Test("The operator of one output is that output of the operator")
   func oneOutput() {
     let (map, _) = problem(Shape(n: 90, d: 4, p: 10, c: 3), Double.self)

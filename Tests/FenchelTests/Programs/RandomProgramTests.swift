@@ -59,6 +59,34 @@ struct RandomProgramTests {
   }
 
   @Test(
+    "The group lasso finds the optimum, from 0 and from another λ's",
+    arguments: LossKind.allCases.filter { ![.hinge, .absolute, .quantile].contains($0) }, [true, false])
+  func groupLassos(kind: LossKind, isConstrained: Bool) throws {
+    for seed: UInt64 in 0..<60 {
+      let ratio = [0.05, 0.3, 0.95][Int(seed % 3)]
+      let program = try program(kind, seed: seed, ratio: ratio, isConstrained: isConstrained)
+      let limits = Limits(tolerance: 1e-6, maximumIterations: 3000, certificateInterval: .max)
+      func solved(from start: TwoLayerPoint?) throws -> Solution<TwoLayerPoint> {
+        var solver = try TwoLayerSolver<Double>(program, tolerance: 1e-6, start: start)
+        return drive(&solver, on: program, limits: limits, phase: "group lasso")
+      }
+      let cold = try solved(from: nil)
+      #expect(cold.status == .solved, "\(kind), cones \(isConstrained), seed \(seed): \(cold.certificate)")
+      let near = try self.program(kind, seed: seed, ratio: 0.8 * ratio, isConstrained: isConstrained)
+      var neighbour = try TwoLayerSolver<Double>(near, tolerance: 1e-4)
+      let start = drive(&neighbour, on: near, limits: limits, phase: "group lasso").point
+      let warm = try solved(from: start)
+      #expect(warm.status == .solved, "\(kind), cones \(isConstrained), seed \(seed): \(warm.certificate)")
+      let optimum = try WorkingSetMethod(program, limits: Limits(tolerance: 1e-7)).solve().solution
+        .certificate
+      for certificate in [cold.certificate, warm.certificate] {
+        #expect(certificate.dual <= optimum.primal + 1e-9 * max(1, abs(optimum.primal)))
+        #expect(certificate.primal >= optimum.dual - 1e-9 * max(1, abs(optimum.dual)))
+      }
+    }
+  }
+
+  @Test(
     "dual ≤ optimum ≤ primal at any point, and equal at the end", arguments: LossKind.allCases, [true, false])
   func weakAndStrongDuality(kind: LossKind, isConstrained: Bool) throws {
     for seed: UInt64 in 0..<120 {

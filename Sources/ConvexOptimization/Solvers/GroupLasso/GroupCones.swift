@@ -28,10 +28,10 @@ public struct Subspace<Element: Scalar>: Sendable {
   public let isComplement: Bool
 
   /// An orthonormal basis of the subspace. Cost d³ where it is given by its complement.
-  var spanningRows: Matrix<Element> { isComplement ? basis.orthogonalComplement() : basis }
+  package var spanningRows: Matrix<Element> { isComplement ? basis.orthogonalComplement() : basis }
 
   /// v ← the projection of v onto the subspace.
-  func project(_ v: UnsafeMutablePointer<Element>) {
+  package func project(_ v: UnsafeMutablePointer<Element>) {
     let (k, d) = (basis.rows, basis.columns)
     guard k > 0 else {
       if !isComplement { v.update(repeating: 0, count: d) }
