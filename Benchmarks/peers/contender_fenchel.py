@@ -27,7 +27,7 @@ def command(fenchel, folder, name, kind, tolerance, model):
         "--model", "gated-relu" if kind == "gated" else "relu",
         "--loss", "squared", "--task", "regression", "--no-bias", "--no-standardise",
         "--patterns", "refine" if kind == "network" else f"{folder}/{name}.gates.npy",
-        "--lambda", repr(lam), "--tolerance", tolerance, "--precision", "double",
+        "--lambda", repr(lam), "--tolerance", tolerance,
         "--threads", os.environ.get("OMP_NUM_THREADS", "2"),
         "--json", "--quiet", "--output", model,
     ]  # fmt: skip

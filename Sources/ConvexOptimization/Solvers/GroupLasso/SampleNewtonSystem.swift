@@ -15,7 +15,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
   /// Iterations of the last solution.
   private(set) var iterations = 0
   /// Relative residual to which systems are solved.
-  private static var tolerance: Element { 0.02 }
+  private static var tolerance: Element { 0.1 }
   /// The largest order of a matrix that is factorised.
   private static var largestOrder: Int { 8000 }
 
