@@ -33,6 +33,13 @@ extension Double: Scalar {
       CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
   }
 
+  public static func trsv(
+    _ transpose: Transpose, n: Int, l: UnsafePointer<Double>, ldl: Int, x: UnsafeMutablePointer<Double>
+  ) {
+    cblas_dtrsv(
+      CblasRowMajor, CblasLower, transpose.cblas, CblasNonUnit, blasint(n), l, blasint(ldl), x, 1)
+  }
+
   public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
     cblas_ddot(blasint(n), x, 1, y, 1)
   }

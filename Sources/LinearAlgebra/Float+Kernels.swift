@@ -33,6 +33,13 @@ extension Float: Scalar {
       CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
   }
 
+  public static func trsv(
+    _ transpose: Transpose, n: Int, l: UnsafePointer<Float>, ldl: Int, x: UnsafeMutablePointer<Float>
+  ) {
+    cblas_strsv(
+      CblasRowMajor, CblasLower, transpose.cblas, CblasNonUnit, blasint(n), l, blasint(ldl), x, 1)
+  }
+
   public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
     cblas_sdot(blasint(n), x, 1, y, 1)
   }

@@ -22,6 +22,10 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
     _ transpose: Transpose, m: Int, n: Int, alpha: Self, a: UnsafePointer<Self>, lda: Int,
     x: UnsafePointer<Self>, beta: Self, y: UnsafeMutablePointer<Self>)
 
+  /// x ← op(L)⁻¹ x for the lower triangular L: n × n, row-major. Cost n².
+  static func trsv(
+    _ transpose: Transpose, n: Int, l: UnsafePointer<Self>, ldl: Int, x: UnsafeMutablePointer<Self>)
+
   /// ⟨x, y⟩ over n entries with unit stride.
   static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
   /// ‖x‖₂ over n entries, safe against overflow.

@@ -1,6 +1,6 @@
 /// Triangular solves and the Cholesky factor on one thread, by halves: the diagonal blocks are solved by small
 /// kernels and all else is matrix products. (The triangular solves of common BLAS libraries run at a fifth of
-/// the speed of their products.)
+/// the speed of their products; those for one right-hand side are left to them.)
 extension Scalar {
   /// Order up to which a triangular matrix is a single block.
   static var blockOrder: Int { 64 }
@@ -14,6 +14,7 @@ extension Scalar {
     b: UnsafeMutablePointer<Self>, ldb: Int
   ) {
     guard m > 0, n > 0 else { return }
+    guard n > 1 || ldb > 1 else { return trsv(transpose, n: m, l: l, ldl: ldl, x: b) }
     guard m > blockOrder else {
       return solveBlock(m, n, l, ldl, backward: transpose == .yes, b, entry: ldb, side: 1)
     }

@@ -53,7 +53,7 @@ extension TwoLayerProgram: Certifiable {
     let strict = StrictDual(x: x, patterns: patterns.bits, θ: θ)
     var norms = [Double](repeating: 0, count: patterns.count)
     var chosen = Array(0..<patterns.count)
-    if witnesses.isEmpty, Double(patterns.count) * Double(x.count * outputs) > 1e9 {
+    if witnesses.isEmpty, Double(patterns.count) * Double(x.count * outputs) > 1e8 {
       let rounding = strict.roundingOfProducts()
       let plain = GroupPricing(self).plainNorms(θ: θ)
       for i in chosen { norms[i] = zip(plain.row(i), rounding).reduce(0) { max($0, $1.0 + $1.1) } }
