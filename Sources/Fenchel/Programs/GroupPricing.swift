@@ -80,23 +80,22 @@ public struct GroupPricing {
 
   /// Xᵀ D_i θ_j for a range of patterns, one row each.
   private func images(_ range: Range<Int>, output j: Int, θ: Matrix<Double>) -> Matrix<Double> {
-    let (x, bits) = (program.x, program.patterns.bits)
+    let (x, gates) = (program.x, cones.gates)
     let (n, d, width) = (x.rows, x.columns, range.count)
     var result = Matrix<Double>(width, d)
-    let rows = 2048
+    let column = θ.column(j)
+    let rows = 2048  // whole words of bits
     withTemporary(Double.self, min(rows, n) * width) { masked in
-      result.withMutablePointer { result in
-        x.withPointer { x in
+      withPointers(x, Matrix(column: column), &result.storage) { x, θ, result in
+        gates.words.withPointer { bits in
           for start in stride(from: 0, to: n, by: rows) {
             let height = min(rows, n - start)
-            for k in 0..<height {
-              let value = θ[start + k, j]
-              for (offset, i) in range.enumerated() {
-                masked[k * width + offset] = bits[start + k, i] ? value : 0
-              }
+            for (offset, i) in range.enumerated() {
+              let mask = bits + i * gates.wordsPerRow + start / 64
+              Double.maskedCopy(masked + offset * height, θ + start, mask, height)
             }
             Double.gemm(
-              .yes, .no, m: width, n: d, k: height, alpha: 1, a: masked, lda: width, b: x + start * d, ldb: d,
+              .no, .no, m: width, n: d, k: height, alpha: 1, a: masked, lda: height, b: x + start * d, ldb: d,
               beta: 1, c: result, ldc: d)
           }
         }

@@ -30,7 +30,10 @@ extension TwoLayerProgram: Certifiable {
   }
 
   /// The bound that θ gives.
-  public func dualBound(θ: Matrix<Double>) -> DualBound { dualBoundAndPrices(θ: θ).bound }
+  public func dualBound(θ: Matrix<Double>) -> DualBound {
+    isConstrained
+      ? dualBoundAndPrices(θ: θ).bound : dualBound(along: strictLoss.feasibleDirection(θ), witnesses: [:])
+  }
 
   /// The bound that θ gives, and the prices of the groups whose plain norm exceeds λ. With cones these get their
   /// multipliers α from non-negative least squares; the norm that counts is then evaluated afresh from these.
@@ -39,10 +42,15 @@ extension TwoLayerProgram: Certifiable {
     let prices = GroupPricing(self).prices(θ: θ, above: λ)
     let witnesses = Dictionary(
       prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first })
-    let norm = strictDualNorm(θ: θ, witnesses: isConstrained ? witnesses : [:])
+    return (dualBound(along: θ, witnesses: isConstrained ? witnesses : [:]), prices)
+  }
+
+  /// The best bound of the multiples of θ, given multipliers for some groups.
+  private func dualBound(along θ: Matrix<Double>, witnesses: [TwoLayerGroup: SparseVector]) -> DualBound {
+    let norm = strictDualNorm(θ: θ, witnesses: witnesses)
     let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
     let (scale, value) = strictLoss.bestScale(θ, upTo: limit)
-    return (DualBound(value: value, norm: norm, scale: scale), prices)
+    return DualBound(value: value, norm: norm, scale: scale)
   }
 
   /// The largest norm of the dual constraint over all patterns, signs and outputs, given multipliers for some.
