@@ -72,18 +72,22 @@ public struct PatternRefinement {
     var state = try begin()
     while true {
       state.rounds += 1
-      try solveProgram(&state, start: start, clock: clock)
+      try solveProgram(&state, tolerance: programTolerance(state), start: start, clock: clock)
       let candidates = priced(&state)
-      if state.isLocal { break }
-      if state.violation <= tolerance || candidates.count == 0 {
-        if state.solution.certificate.relativeGap <= limits.tolerance { break }
-        try solveProgram(&state, start: start, clock: clock)
-        break
-      }
-      if state.rounds >= options.maximumRounds || state.status == .cancelled { break }
-      if state.work >= options.maximumWork { break }
+      if state.isLocal || state.status == .cancelled { break }
       if let limit = limits.seconds, start.duration(to: clock.now).seconds >= limit { break }
-      try takeIn(candidates, &state)
+      let isLast =
+        state.violation <= tolerance || candidates.count == 0 || state.rounds >= options.maximumRounds
+        || state.work >= options.maximumWork
+      guard isLast else {
+        try takeIn(candidates, &state)
+        continue
+      }
+      if state.solution.certificate.relativeGap > limits.tolerance {
+        state.start = state.solution.point
+        try solveProgram(&state, tolerance: limits.tolerance, start: start, clock: clock)
+      }
+      break
     }
     state.solution.seconds = start.duration(to: clock.now).seconds
     return try outcome(state)
@@ -179,10 +183,10 @@ public struct PatternRefinement {
 
   /// Solves the program over the patterns so far, from the start that the state has.
   private func solveProgram(
-    _ state: inout State, start: ContinuousClock.Instant, clock: ContinuousClock
+    _ state: inout State, tolerance: Double, start: ContinuousClock.Instant, clock: ContinuousClock
   ) throws {
     var inner = limits
-    inner.tolerance = programTolerance(state)
+    inner.tolerance = tolerance
     inner.seconds = limits.seconds.map { max(0, $0 - start.duration(to: clock.now).seconds) }
     let solving = ProgramSolving(
       solver: options.solver, limits: inner, maximumBytes: options.maximumBytes, progress: progress)

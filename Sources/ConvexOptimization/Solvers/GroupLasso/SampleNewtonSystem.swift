@@ -47,7 +47,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
     /// The largest number of coefficients in use of an output.
     let order: Int
     let usesCoefficients: Bool
-    /// Iterations that cost a third of making the preconditioner.
+    /// Iterations whose products cost an eighth of making the preconditioner, whose products are faster.
     let patience: Int
 
     init(_ step: NewtonDerivative<Operator>) {
@@ -59,7 +59,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
       order = orders.max() ?? 0
       usesCoefficients = n > SampleNewtonSystem.largestOrder || coefficients < samples
       let iteration = 4 * n * d * s + (usesCoefficients ? 4 * n * d * s : c * n * n)
-      patience = min(20, max(3, min(samples, coefficients) / (3 * iteration)))
+      patience = min(20, max(3, min(samples, coefficients) / (8 * iteration)))
     }
   }
 
