@@ -69,7 +69,8 @@ struct VerificationTests {
       settings.patterns = .sampled(30)
       settings.lambda = .ratio(0.05)
       settings.tolerance = 0.3
-      settings.solver = .interiorPoint  // its neurons lie inside of their cones, so that no other cone holds them
+      // Its neurons lie inside of their cones, so that no other cone holds them.
+      settings.solver = .interiorPoint
       let model = try train(data, settings: settings).model
       let honest = try verify(model, data: data)
       for direction in directions(of: model.network) {
