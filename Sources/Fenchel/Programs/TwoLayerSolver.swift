@@ -62,12 +62,13 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let size = MemoryLayout<Element>.size
     let newton = GroupLassoSolver<GatedOperator<Element>>.newtonBytes(samples: n, outputs: c)
     return size * (n * d + 8 * n * c + 2 * p * c * d) + n * p / 4
-      + (usesNewton(method, samples: n, outputs: c) ? newton : 0)
+      + (usesNewton(method, for: program) ? newton : 0)
   }
 
-  /// Whether a method comes to Newton's for programs of this size.
-  static func usesNewton(_ method: Method, samples: Int, outputs: Int) -> Bool {
-    GroupLassoSolver<GatedOperator<Element>>.usesNewton(method, samples: samples, outputs: outputs)
+  /// Whether a method comes to Newton's for a program.
+  static func usesNewton(_ method: Method, for program: TwoLayerProgram) -> Bool {
+    GroupLassoSolver<GatedOperator<Element>>.usesNewton(
+      method, samples: program.samples, outputs: program.outputs, hasCones: program.isConstrained)
   }
 
   /// Times that all groups were priced.

@@ -45,8 +45,11 @@ struct ProgramSolving {
     let (n, d, c) = (program.samples, program.features, program.outputs)
     let method: TwoLayerSolver<Double>.Method = solver == .newton ? .newton : .automatic
     let products = 10 * Double(n) * Double(d) * Double(groups.count)  // a projection takes a few of them
-    guard TwoLayerSolver<Double>.usesNewton(method, samples: n, outputs: c) else { return 100 * products }
-    return products + Double(c) * Double(n) * Double(n) * (Double(n) / 3 + Double(d))
+    guard TwoLayerSolver<Double>.usesNewton(method, for: program) else { return 100 * products }
+    let (height, order) = (Double(n), Double(groups.count * d) / Double(c))
+    let samples = height * height * (height / 3 + Double(d))
+    let coefficients = order * order * (height / 2 + order / 3)
+    return products + Double(c) * min(samples, coefficients)
   }
 
   /// The better of a solution and of what goes on after it in the time that is left.

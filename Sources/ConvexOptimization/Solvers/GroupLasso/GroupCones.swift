@@ -20,34 +20,6 @@ public protocol GroupCones<Element>: Sendable {
 /// A projection p = z + Aᵀα onto a cone {w : A w ≥ 0}, with α ≥ 0 by its support.
 public typealias ConeProjection<Element: Scalar> = NonnegativeLeastSquares<Element>.Solution
 
-/// A linear subspace of ℝᵈ, by an orthonormal basis of itself or of its orthogonal complement, whichever is smaller.
-public struct Subspace<Element: Scalar>: Sendable {
-  /// Orthonormal rows B.
-  public let basis: Matrix<Element>
-  /// Whether B spans the complement: the projector is I − BᵀB then, otherwise BᵀB.
-  public let isComplement: Bool
-
-  /// An orthonormal basis of the subspace. Cost d³ where it is given by its complement.
-  package var spanningRows: Matrix<Element> { isComplement ? basis.orthogonalComplement() : basis }
-
-  /// v ← the projection of v onto the subspace.
-  package func project(_ v: UnsafeMutablePointer<Element>) {
-    let (k, d) = (basis.rows, basis.columns)
-    guard k > 0 else {
-      if !isComplement { v.update(repeating: 0, count: d) }
-      return
-    }
-    withTemporary(Element.self, k) { h in
-      basis.withPointer { b in
-        Element.gemv(.no, m: k, n: d, alpha: 1, a: b, lda: d, x: v, beta: 0, y: h)
-        Element.gemv(
-          .yes, m: k, n: d, alpha: isComplement ? -1 : 1, a: b, lda: d, x: h, beta: isComplement ? 1 : 0,
-          y: v)
-      }
-    }
-  }
-}
-
 extension GroupCones {
   /// Projects the rows of Z onto the cones of `groups`, each from an earlier projection nearby, which it replaces. Rows
   /// whose projection is found to be at most `threshold` long are set to 0. Returns the lengths, upper bounds there.

@@ -7,8 +7,9 @@ import LinearAlgebra
 /// (after celer: Massias, Gramfort & Salmon 2018). A separable loss falls apart into one problem an output, which
 /// advance side by side. Two inner methods:
 ///
-/// * `SemismoothNewton`, up to a few thousand samples: some 25 steps, each with a product or two over the
-///   working set and some over the active groups; n × n matrices.
+/// * `SemismoothNewton`, up to a few thousand samples, with cones up to as many free coefficients: some 25 steps, each
+///   with a product or two over the working set and some over the active groups; matrices of order n, or of the
+///   coefficients in use.
 /// * `AcceleratedProximalGradient`, for any number of samples: two products an iteration, hundreds to thousands
 ///   of them; λ comes down from λ_max by halves, so that few groups are active at a time.
 ///
@@ -49,7 +50,8 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
       !splits
       ? [problem]
       : (0..<c).map { problem.restricted(toOutput: $0) }
-    let usesNewton = Self.usesNewton(method, samples: problem.map.samples, outputs: c)
+    let usesNewton = Self.usesNewton(
+      method, samples: problem.map.samples, outputs: c, hasCones: problem.cones != nil)
     let start = start ?? ([], Matrix(0, problem.map.width))
     parts = problems.enumerated().map { j, part in
       let own = start.groups.indices.filter { !splits || problem.map.output(of: start.groups[$0]) == j }
@@ -63,17 +65,20 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
   }
 
   /// Whether a method comes to Newton's for a problem of this size.
-  public static func usesNewton(_ method: Method, samples n: Int, outputs c: Int) -> Bool {
+  public static func usesNewton(
+    _ method: Method, samples n: Int, outputs c: Int, hasCones: Bool
+  ) -> Bool {
     switch method {
     case .accelerated: false
     case .newton: true
-    case .automatic: n <= 4000 && newtonBytes(samples: n, outputs: c) <= 1 << 30
+    case .automatic: (n <= 4000 || hasCones) && newtonBytes(samples: n, outputs: c) <= 1 << 30
     }
   }
 
-  /// Bytes of the matrices that Newton's method keeps: one n × n an output, and two to work with.
+  /// Bytes of the matrices that Newton's method keeps at most: one an output, and two to work with.
   public static func newtonBytes(samples n: Int, outputs c: Int) -> Int {
-    (c + 2) * n * n * MemoryLayout<Element>.size
+    let order = min(n, SampleNewtonSystem<Operator>.largestOrder)
+    return (c + 2) * order * order * MemoryLayout<Element>.size
   }
 
   /// ℓ(F) + λΣ‖w_r‖ at the best point, in working precision: it steers the method and proves nothing.

@@ -17,7 +17,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
   /// Relative residual to which systems are solved.
   private static var tolerance: Element { 0.1 }
   /// The largest order of a matrix that is factorised.
-  private static var largestOrder: Int { 8000 }
+  static var largestOrder: Int { 5000 }
 
   private enum Preconditioner {
     case samples([Cholesky<Element>])
