@@ -30,7 +30,7 @@ TASKS = {
     "C-gated": ("C", "gated", "1e-3", ["scnn-float32", "scnn-float32-1e-8!"]),
     "B-cones": ("B", "cones", "1e-6", ["scnn-float32", "scnn-float64-1e-8!", "clarabel", "scs!"]),
     "A-cones": ("A", "cones", "1e-3", ["scnn-float32!"]),
-    "B-network": ("B", "network", "1e-4", ["local-10", "local-50", "local-200"]),
+    "B-network": ("B", "network", "1e-5", ["local-10", "local-50", "local-200"]),
     "A-network": ("A", "network", "1e-4", ["local-10", "local-50", "local-200"]),
 }  # fmt: skip
 SCNN_TIGHT = {"gated": "1e-14", "cones": "1e-8"}  # the tolerance of the float64 runs, whose trace is read

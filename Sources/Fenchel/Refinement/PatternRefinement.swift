@@ -27,7 +27,7 @@ public struct PatternRefinement {
     /// each one later, relative to that.
     public var evaluations: Int?
     public var polishingShare = 0.15
-    public var maximumRounds = 12
+    public var maximumRounds = 20
     /// Priced patterns taken in a round for each sign and output.
     public var patternsPerRound = 10
     public var seed: UInt64 = 0
