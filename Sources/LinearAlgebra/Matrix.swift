@@ -8,6 +8,8 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
   public var storage: [Element]
 
   /// A rows × columns matrix filled with one value.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
   public init(_ rows: Int, _ columns: Int, fill value: Element = 0) {
     precondition(rows >= 0 && columns >= 0, "a matrix cannot have a negative extent")
     self.rows = rows

@@ -27,9 +27,11 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
   /// Whether the last step solved a subproblem, so that its end became the next centre.
   private(set) var hasMoved = false
 
-  /// The residual ‖ρ‖ relative to the move ‖A(U − W̄)‖ at which U becomes the next centre.
-  private static var inexactness: Element { 0.3 }
-  /// Factor on σ after a subproblem that took few steps, and from it after one that took too many.
+  /// The residual ‖ρ‖ relative to the move ‖A(U − W̄)‖ at which U becomes the next centre; smaller with cones, whose
+  /// faces a rough centre gets wrong.
+  private var inexactness: Element { hasCones ? 0.3 : 0.5 }
+  /// Factor on σ after a subproblem that took few steps, and from it after one that took too many. Without cones its
+  /// square after one that took one or two.
   private static var growth: Element { 3 }
   /// Steps after which a subproblem is given up for one with a smaller σ.
   private static var patience: Int { 8 }
@@ -70,13 +72,19 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
     return outcome
   }
 
+  private var hasCones: Bool { problem.whole.cones != nil }
+
   /// Moves the centre to U once the subproblem is solved well enough for that.
   private mutating func moveCentreIfSolved() {
     var move = stage.image
     move.add(-1, centrePredictions)
-    let isSolved = stage.residual.frobeniusNorm <= Self.inexactness * move.frobeniusNorm
+    let isSolved = stage.residual.frobeniusNorm <= inexactness * move.frobeniusNorm
     guard isSolved || stepsAtCentre >= Self.patience else { return }
-    if !isSolved { σ /= Self.growth } else if stepsAtCentre <= 4 { σ *= Self.growth }
+    if !isSolved {
+      σ /= Self.growth
+    } else if stepsAtCentre <= 4 {
+      σ *= stepsAtCentre <= 2 && !hasCones ? Self.growth * Self.growth : Self.growth
+    }
     stepsAtCentre = 0
     hasMoved = true
     guard isSolved else { return }
