@@ -15,6 +15,7 @@ class Mutant:
 LOSSES = "Sources/ConvexOptimization/Losses"
 PENALTIES = "Sources/ConvexOptimization/Penalties"
 SOLVERS = "Sources/ConvexOptimization/Solvers"
+CONES = "Sources/ConvexOptimization/Cones"
 PROGRAMS = "Sources/Fenchel/Programs"
 
 MUTANTS = [
@@ -157,5 +158,19 @@ MUTANTS = [
         "($0 ^ $1.0) & $1.1 == 0",
         "($0 ^ $1.0) & $1.1 != .max",
         "FenchelTests",
+    ),
+    Mutant(
+        "cone decomposition: u and v without their signs",
+        f"{PROGRAMS}/TwoLayerProgram+ConeDecomposition.swift",
+        "(-group.sign, found.v)",
+        "(group.sign, found.v)",
+        "FenchelTests",
+    ),
+    Mutant(
+        "cone decomposition: the ratio of the face upside down",
+        f"{CONES}/ConeDecomposition.swift",
+        "return p / q",
+        "return q / p",
+        "ConvexOptimizationTests",
     ),
 ]

@@ -34,6 +34,16 @@ struct PatternCones<Element: Scalar>: GroupCones {
     threshold: Element = 0
   ) -> ConeProjection<Element> {
     let (n, d) = (rows.rows.rows, rows.rows.columns)
+    let signs = orientation(pattern: pattern, sign: sign)
+    // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
+    let iterations = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
+    return rows.solve(z, signs: signs, start: start, threshold: threshold, maximumIterations: iterations)
+  }
+
+  /// The diagonal of σ(2D − I).
+  @inline(__always)
+  private func orientation(pattern: Int, sign: Element) -> [Element] {
+    let n = rows.rows.rows
     var signs = [Element](repeating: -sign, count: n)
     gates.words.withPointer { bits in
       signs.withMutablePointer { signs in
@@ -43,9 +53,7 @@ struct PatternCones<Element: Scalar>: GroupCones {
         }
       }
     }
-    // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
-    let iterations = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
-    return rows.solve(z, signs: signs, start: start, threshold: threshold, maximumIterations: iterations)
+    return signs
   }
 
   func projection(
@@ -58,5 +66,12 @@ struct PatternCones<Element: Scalar>: GroupCones {
 
   func face(at projection: ConeProjection<Element>) -> Subspace<Element> {
     rows.kernel(ofRows: projection.support)
+  }
+}
+
+extension PatternCones<Double> {
+  /// w = u − v with u and v in the cone of a pattern, of least total norm; nil where there are none.
+  func decomposition(of w: [Double], pattern: Int) -> ConeDecomposition? {
+    ConeDecomposition(of: w, rows: rows, signs: orientation(pattern: pattern, sign: 1))
   }
 }
