@@ -8,7 +8,7 @@ struct GatedGrid: Sendable {
   let sampleTile: Int
   let sampleTiles: Int
   /// Groups whose products with a tile of samples are in cache at once.
-  var groupTile = 256
+  var groupTile = 512
   /// Ranges of sample tiles whose partial sums of an adjoint are added in order.
   var segments = 1
   /// Multiplications in one product.
@@ -17,7 +17,7 @@ struct GatedGrid: Sendable {
   init(samples: Int) {
     self.samples = samples
     let eighth = (samples + 7) / 8
-    sampleTile = min(512, max(64, (eighth + 63) / 64 * 64))
+    sampleTile = min(1024, max(64, (eighth + 63) / 64 * 64))
     sampleTiles = Parallel.tiles(of: sampleTile, covering: samples)
   }
 

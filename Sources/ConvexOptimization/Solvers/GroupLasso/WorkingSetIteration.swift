@@ -35,9 +35,9 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
   }
 
   /// The factor between the λ's of a path that the accelerated method follows down to its own.
-  private static var pathFactor: Element { 0.5 }
+  private static var pathFactor: Element { 0.1 }
   /// The relative gap to which the earlier problems of the path are solved.
-  private static var pathTolerance: Element { 0.02 }
+  private static var pathTolerance: Element { 0.2 }
 
   /// - Parameter start: groups, ascending, with the coefficients to begin at.
   init(
@@ -184,7 +184,7 @@ extension WorkingSetIteration {
     let isSmall =
       problem.cones == nil
       && (system != nil || problem.map.samples * problem.map.width * total < 50_000_000)
-    let initial = isSmall ? total : max(total / (system == nil ? 64 : 8), min(total, 64))
+    let initial = isSmall ? total : max(total / 8, min(total, 64))
     let size = max(initial, 2 * support.count, λ == restricted.λ ? restricted.groups.count : 0)
     let violated = norms.count { $0 > λ }
     let target = max(size, min(violated + support.count, 2 * size))
