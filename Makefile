@@ -57,8 +57,10 @@ $(VENV)/ready: Tests/Python/requirements.txt
 	@$(STEP) "python readers (venv)" bash -c \
 	  "python3 -m venv $(VENV) && $(VENV)/bin/pip install -q -r Tests/Python/requirements.txt && touch $@"
 
-bench: build ## our kernels against this machine's ceiling, then the peers beside us
+bench: build ## our kernels against this machine's ceiling, small fits, then the peers beside us
 	$(FENCHEL) bench
+	@$(STEP) "build of Benchmarks" swift build -c release --package-path Benchmarks
+	Benchmarks/.build/release/Fits
 	@$(MAKE) --no-print-directory peers
 
 peers: build ## only the comparison with the peers (installs them from PyPI)

@@ -5,7 +5,7 @@ import LinearAlgebra
 ///
 /// For a unit of length c > 0 let (p, τ) be the projection of (0, 1) onto the cone {(z, τ) : A z ≥ τ b/c}.
 /// Then z = c p/τ, and (p, τ) = 0 where the polyhedron is empty. The projection has length 1/√(1 + ‖z‖²/c²),
-/// so that c near ‖z‖ loses no digits. Polyhedra further from 0 than 10¹² max b_k count as empty.
+/// so that c near ‖z‖ loses no digits. Polyhedra further from 0 than 10¹² times the last unit count as empty.
 ///
 /// Least distance programming (Lawson & Hanson 1974, ch. 23 §4) by `NonnegativeLeastSquares`. Cost of a solve
 /// 2nd for each of about d rounds, fewer from a solution nearby; 8n(d + 1) bytes are held.

@@ -20,7 +20,7 @@ public struct GroupPricing {
   }
 
   /// Prices of all groups whose plain norm ‖σXᵀDθ‖ exceeds `threshold`, in the order of patterns, signs and
-  /// outputs. Patterns go in tiles: the masked θ of 64 patterns times X is one product. Cost 2 n d P c, and one
+  /// outputs. Patterns go in tiles: the masked θ of 16 patterns times X is one product. Cost 2 n d P c, and one
   /// non-negative least squares problem for each cone that exceeds the threshold; these stop early once their
   /// norm is below it.
   public func prices(θ: Matrix<Double>, above threshold: Double) -> [Price] {

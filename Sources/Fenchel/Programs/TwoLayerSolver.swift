@@ -54,15 +54,17 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     return (order.map { groups[$0] }, coefficients.converted(to: Element.self))
   }
 
-  /// Bytes that solving the program takes, about: X, the masks twice, coefficients and their like for a quarter of
-  /// the groups, and the matrices of Newton's method where it is used.
+  /// Bytes that solving the program takes, about: X, the masks twice, eight matrices like the coefficients of the
+  /// working set, which is a quarter of the groups or, in Newton's method without cones, all of them, and the matrices
+  /// of Newton's method where it is used.
   public static func bytes(_ program: TwoLayerProgram, method: Method) -> Int {
     let (n, d, c) = (program.samples, program.features, program.outputs)
     let p = program.patterns.count * program.signs.count
     let size = MemoryLayout<Element>.size
+    let usesNewton = usesNewton(method, for: program)
+    let workingSet = usesNewton && !program.isConstrained ? p * c : (p * c + 3) / 4
     let newton = GroupLassoSolver<GatedOperator<Element>>.newtonBytes(samples: n, outputs: c)
-    return size * (n * d + 8 * n * c + 2 * p * c * d) + n * p / 4
-      + (usesNewton(method, for: program) ? newton : 0)
+    return size * (n * d + 8 * n * c + 8 * workingSet * d) + n * p / 4 + (usesNewton ? newton : 0)
   }
 
   /// Whether a method comes to Newton's for a program.

@@ -6,7 +6,8 @@ import LinearAlgebra
 /// Most groups are zero at the optimum. Each round solves the program over the working set by the
 /// interior-point method, prices all groups at the dual point found, adds the most violated ones and drops those
 /// that are zero. A round stops early while many groups are still missing: its tolerance follows the gap of
-/// the whole program. Ends when that gap is certified, which a finite number of groups guarantees.
+/// the whole program. Ends when that gap is certified: once a round brings back nothing but groups that the method
+/// had dropped, it drops no more, so that a finite number of groups guarantees the end.
 public struct WorkingSetMethod {
   public let program: TwoLayerProgram
   public let limits: Limits
@@ -35,6 +36,7 @@ public struct WorkingSetMethod {
     let groups = initial.isEmpty ? highestPriced(state.best) : initial
     var tolerance = groups.count == program.allGroups.count || !initial.isEmpty ? limits.tolerance / 4 : 1e-2
     var isCautious = false
+    var known = Set(groups)
     var method = try restricted(to: groups, tolerance: tolerance)
     while true {
       state.rounds += 1
@@ -61,6 +63,8 @@ public struct WorkingSetMethod {
         return Outcome(solution: state.best, groups: method.groups, rounds: state.rounds)
       }
       let missing = violated(prices, members: Set(method.groups), state.best.certificate)
+      if !missing.isEmpty, known.isSuperset(of: missing) { isCautious = true }
+      known.formUnion(missing)
       let gap = state.best.certificate.relativeGap
       tolerance = missing.isEmpty ? tolerance / 10 : min(tolerance, max(limits.tolerance / 4, gap / 10))
       method = try restricted(

@@ -60,37 +60,61 @@ public struct PatternRefinement {
     public var localSeconds: Double
     /// Seconds in cone programs.
     public var programSeconds: Double
-    /// Largest relative violation of the dual constraint that the last search found; an estimate from below.
-    public var heuristicViolation: Double
+    /// Largest relative violation of the solution's dual constraint that a search found, an estimate from below; nil
+    /// where the run was stopped before that search.
+    public var heuristicViolation: Double?
     public var rounds: Int
   }
 
   /// Runs the refinement.
   public func run() throws -> Outcome {
-    let clock = ContinuousClock()
-    let start = clock.now
     var state = try begin()
     while true {
       state.rounds += 1
-      try solveProgram(&state, tolerance: programTolerance(state), start: start, clock: clock)
-      let candidates = priced(&state)
-      if state.isLocal || state.status == .cancelled { break }
-      if let limit = limits.seconds, start.duration(to: clock.now).seconds >= limit { break }
+      try solveProgram(&state, tolerance: state.isFinal ? limits.tolerance : programTolerance(state))
+      let candidates = search(&state)
+      if state.isLocal || state.stop != nil { break }
       let isLast =
-        state.violation <= tolerance || candidates.count == 0 || state.rounds >= options.maximumRounds
+        state.violation ?? 0 <= tolerance || candidates.count == 0 || state.rounds >= options.maximumRounds
         || state.work >= options.maximumWork
-      guard isLast else {
+      if !isLast {
         try takeIn(candidates, &state)
-        continue
+      } else if state.isFinal || isCertified(state) {
+        break
+      } else {
+        try comeToAnEnd(&state)
       }
-      if state.solution.certificate.relativeGap > limits.tolerance {
-        state.start = state.solution.point
-        try solveProgram(&state, tolerance: limits.tolerance, start: start, clock: clock)
-      }
-      break
     }
-    state.solution.seconds = start.duration(to: clock.now).seconds
+    state.solution.seconds = state.began.duration(to: ContinuousClock().now).seconds
     return try outcome(state)
+  }
+
+  /// Whether the last solution has the tolerance, and is as good as every network so far.
+  private func isCertified(_ state: State) -> Bool {
+    let certificate = state.solution.certificate
+    return certificate.relativeGap <= limits.tolerance && certificate.primal <= state.best.objective
+  }
+
+  /// Prepares the last program: the present one, to be solved to the tolerance from its own solution, or with the
+  /// patterns of an earlier network that was better, from that network.
+  private func comeToAnEnd(_ state: inout State) throws {
+    state.isFinal = true
+    state.start = state.solution.point
+    guard state.best.objective < state.solution.certificate.primal else { return }
+    state.program = try program(
+      state.program.patterns.adding(gates(of: state.best.neurons), for: x))
+    state.start = point(of: state.best.neurons, θ: state.solution.dualPoint.θ, in: state.program)
+  }
+
+  /// What ends the run now, if anything: Ctrl-C or the time limit.
+  private func stop(_ state: State) -> Status? {
+    if limits.cancellation?.isRequested == true { return .cancelled }
+    return remaining(state).map { $0 <= 0 } == true ? .stoppedAtLimit(.time) : nil
+  }
+
+  /// Seconds that are left, or nil without a limit.
+  private func remaining(_ state: State) -> Double? {
+    limits.seconds.map { $0 - state.began.duration(to: ContinuousClock().now).seconds }
   }
 
   /// Relative violation below which a search counts as having found nothing.
@@ -119,16 +143,24 @@ public struct PatternRefinement {
     var local: LocalTraining.Outcome
     var localSeconds = 0.0
     var programSeconds = 0.0
-    var violation = Double.infinity
+    /// When the run began.
+    let began: ContinuousClock.Instant
+    /// Largest relative violation that the last search found, nil where there was none.
+    var violation: Double?
     var rounds = 0
     /// Multiplications spent in Newton steps, about.
     var work = 0.0
     /// Whether the cone program was too large, so that there is nothing to refine.
     var isLocal = false
+    /// Whether programs are solved to the tolerance, since the search has ended.
+    var isFinal = false
+    /// What ended the run from outside.
+    var stop: Status?
     var status: Status { solution.status }
 
-    /// The last program that was solved to its tolerance, for a run that is stopped in the middle of the next.
-    var certified: (program: TwoLayerProgram, solution: Solution<TwoLayerPoint>)?
+    /// The last program that was solved to its tolerance, and the violation found there, for a run that is stopped in
+    /// the middle of the next.
+    var certified: (program: TwoLayerProgram, solution: Solution<TwoLayerPoint>, violation: Double?)?
     /// The best network so far, by its objective.
     var best: (neurons: NeuronSet, objective: Double)
 
@@ -143,6 +175,7 @@ public struct PatternRefinement {
   }
 
   private func begin() throws -> State {
+    let began = ContinuousClock().now
     var training = LocalTraining(x: x, loss: loss, λ: λ)
     training.cancellation = limits.cancellation
     let local = training.train(
@@ -159,7 +192,7 @@ public struct PatternRefinement {
       point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
     return State(
       program: program, compressed: program, neurons: NeuronSet(point), start: point, solution: solution,
-      local: local, localSeconds: local.seconds, best: (NeuronSet(point), certificate.primal))
+      local: local, localSeconds: local.seconds, began: began, best: (NeuronSet(point), certificate.primal))
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
@@ -182,24 +215,20 @@ public struct PatternRefinement {
   }
 
   /// Solves the program over the patterns so far, from the start that the state has.
-  private func solveProgram(
-    _ state: inout State, tolerance: Double, start: ContinuousClock.Instant, clock: ContinuousClock
-  ) throws {
+  private func solveProgram(_ state: inout State, tolerance: Double) throws {
     var inner = limits
     inner.tolerance = tolerance
-    inner.seconds = limits.seconds.map { max(0, $0 - start.duration(to: clock.now).seconds) }
+    inner.seconds = remaining(state).map { max(0, $0) }
     let solving = ProgramSolving(
       solver: options.solver, limits: inner, maximumBytes: options.maximumBytes, progress: progress)
     let stepWork = solving.stepWork(state.program, groups: state.start.groups)
     guard stepWork <= options.maximumStepWork, limits.cancellation?.isRequested != true else {
       return try certifyLocally(&state)
     }
-    let began = clock.now
-    let solution = try solving.solve(state.program, from: state.start)
-    state.programSeconds += began.duration(to: clock.now).seconds
+    let (solution, seconds) = try timed { try solving.solve(state.program, from: state.start) }
+    state.programSeconds += seconds
     state.work += Double(solution.iterations) * stepWork
     state.keep(solution)
-    if state.status == .solved { state.certified = (state.program, state.solution) }
     try compress(&state)
   }
 
@@ -262,14 +291,26 @@ public struct PatternRefinement {
 
   /// Early rounds solve their program as well as the missing patterns make it worth.
   private func programTolerance(_ state: State) -> Double {
-    let share = state.violation.isFinite ? state.violation / 20 : 1e-3
-    return max(limits.tolerance, min(1e-3, share))
+    max(limits.tolerance, min(1e-3, state.violation.map { $0 / 20 } ?? 1e-3))
   }
 
-  /// Neurons of unit length in violated patterns, found by search at the present dual point; updates the violation.
-  private func priced(_ state: inout State) -> NeuronSet {
-    var found = NeuronSet.none(features: x.columns)
-    state.violation = 0
+  /// Neurons of unit length in violated patterns, found by search at the present dual point; updates the violation,
+  /// and `stop` where the run has to end, with or without a search.
+  private func search(_ state: inout State) -> NeuronSet {
+    state.violation = nil
+    state.stop = stop(state)
+    let isZero = state.solution.dualPoint.θ.storage.allSatisfy { $0 == 0 }
+    guard state.stop == nil, !isZero else { return .none(features: x.columns) }
+    let (found, violation) = priced(state)
+    state.stop = stop(state)
+    if state.stop == nil { state.violation = violation }
+    if state.status == .solved { state.certified = (state.program, state.solution, state.violation) }
+    return found
+  }
+
+  /// Neurons of unit length in violated patterns at the present dual point, and the largest relative violation.
+  private func priced(_ state: State) -> (NeuronSet, violation: Double) {
+    var (found, violation) = (NeuronSet.none(features: x.columns), 0.0)
     for output in 0..<loss.outputs {
       let θ = state.solution.dualPoint.θ.column(output)
       let own = state.neurons.outputs.indices.filter { state.neurons.outputs[$0] == output }
@@ -277,8 +318,10 @@ public struct PatternRefinement {
       for sign in [1.0, -1.0] {
         var search = Pricing(x: x)
         search.seed = options.seed &+ UInt64(state.rounds)
+        search.cancellation = limits.cancellation
+        search.deadline = limits.seconds.map { state.began + .seconds($0) }
         let maxima = search.maxima(θ: θ, sign: sign, starts: starts)
-        state.violation = max(state.violation, (maxima.first?.value ?? 0) / λ - 1)
+        violation = max(violation, (maxima.first?.value ?? 0) / λ - 1)
         let violated = maxima.filter { $0.value > λ * (1 + tolerance) }.prefix(options.patternsPerRound)
         guard !violated.isEmpty else { continue }
         found = found.appending(
@@ -288,7 +331,7 @@ public struct PatternRefinement {
             outputs: [Int](repeating: output, count: violated.count)))
       }
     }
-    return found
+    return (found, violation)
   }
 
   /// Adds the priced patterns, and those of the network after local training with a little of the priced neurons.
@@ -300,7 +343,8 @@ public struct PatternRefinement {
     training.cancellation = limits.cancellation
     let polished = training.run(
       from: state.neurons.appending(small),
-      evaluations: max(10, Int(options.polishingShare * Double(evaluations))))
+      evaluations: max(10, Int(options.polishingShare * Double(evaluations))),
+      seconds: remaining(state))
     state.localSeconds += polished.seconds
     let newcomers = largest(
       of: compact(polished.neurons), count: state.neurons.count + 3 * candidates.count)
@@ -328,10 +372,10 @@ public struct PatternRefinement {
 
   /// How a refinement ended, by its certificate: that of an earlier network may reach the tolerance where the last
   /// program stalled, or miss it where that was solved.
-  private func status(of solution: Solution<TwoLayerPoint>) -> Status {
+  private func status(of solution: Solution<TwoLayerPoint>, _ state: State) -> Status {
     let isCertified = solution.certificate.relativeGap <= limits.tolerance
     return switch solution.status {
-    case .solved: isCertified ? .solved : .stoppedAtLimit(.work)
+    case .solved: isCertified ? .solved : state.stop ?? .stoppedAtLimit(.work)
     case .stalled, .numericalFailure: isCertified ? .solved : solution.status
     case .cancelled, .stoppedAtLimit: solution.status
     }
@@ -340,21 +384,21 @@ public struct PatternRefinement {
   /// The last program with its solution; where an earlier network was better, that network, whose patterns join
   /// the program.
   private func outcome(_ state: State) throws -> Outcome {
-    var (program, solution) = (state.program, state.solution)
+    var (program, solution, violation) = (state.program, state.solution, state.violation)
     if state.status != .solved, let certified = state.certified,
       certified.solution.certificate.relativeGap < solution.certificate.relativeGap
     {
       let (status, iterations, seconds) = (solution.status, solution.iterations, solution.seconds)
-      (program, solution) = certified
+      (program, solution, violation) = certified
       (solution.status, solution.iterations, solution.seconds) = (status, iterations, seconds)
     }
     if state.best.objective < solution.certificate.primal {
       try certify(state.best.neurons, θ: solution.dualPoint.θ, in: &program, &solution)
     }
-    solution.status = status(of: solution)
+    solution.status = status(of: solution, state)
     return Outcome(
       program: program, solution: solution, localObjective: state.local.objective,
       localSeconds: state.localSeconds, programSeconds: state.programSeconds,
-      heuristicViolation: max(0, state.violation), rounds: state.rounds)
+      heuristicViolation: violation.map { max(0, $0) }, rounds: state.rounds)
   }
 }

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 /// Searches for violated activation patterns: local maxima of f(w) = σ Σ_k θ_k (x_kᵀw)₊ over ‖w‖ ≤ 1.
@@ -18,6 +19,9 @@ package struct Pricing: Sendable {
   package var rounds = 12
   package var coordinateSweeps = 20
   package var seed: UInt64 = 0
+  /// What ends a search early, between tiles of starts.
+  package var cancellation: Cancellation?
+  package var deadline: ContinuousClock.Instant?
 
   package init(x: Matrix<Double>) { self.x = x }
 
@@ -51,6 +55,7 @@ package struct Pricing: Sendable {
     var found = [[Maximum]](repeating: [], count: tiles)
     found.withMutablePointer { found in
       Parallel.forEach(tiles: tiles) { tile in
+        guard !isOver else { return }
         let range = Parallel.range(ofTile: tile, size: batch, count: starts.count)
         var ascent = PanelAscent(problem, starts: Array(starts[range]))
         climb(&ascent)
@@ -60,6 +65,10 @@ package struct Pricing: Sendable {
       }
     }
     return found.flatMap { $0 }
+  }
+
+  private var isOver: Bool {
+    cancellation?.isRequested == true || deadline.map { ContinuousClock().now >= $0 } == true
   }
 
   private func allStarts(_ given: Matrix<Double>) -> [[Double]] {

@@ -56,7 +56,9 @@ public struct Fitting {
   }
 
   private func refine() throws -> Fit {
-    let λMax = searchedλMax()
+    let (λMax, seconds) = timed(searchedλMax)
+    var limits = limits
+    limits.seconds = limits.seconds.map { $0 - seconds }
     var refinement = PatternRefinement(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ(λMax),
       limits: limits)

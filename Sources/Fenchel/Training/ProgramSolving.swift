@@ -3,8 +3,8 @@ import LinearAlgebra
 
 /// Solves a two-layer program by the solver that a person chose, or by the one that suits the program.
 ///
-/// Programs with a differentiable loss are group lassos, with cones or without: Newton's method up to a few thousand
-/// samples, beyond them accelerated gradients. Gated ones take the precision asked for: single precision ends near a
+/// Programs with a differentiable loss are group lassos, with cones or without: Newton's method where its matrices are
+/// small, without cones up to a few thousand samples, beyond that accelerated gradients. Gated ones take the precision asked for: single precision ends near a
 /// relative gap of 1e-5, so tighter tolerances take Double, as numbers outside its range do; where Float stalls
 /// early, Double goes on. Piecewise linear losses need the interior-point method, which also goes on where the
 /// others stall on a program with cones; both compute in Double.
@@ -52,13 +52,19 @@ struct ProgramSolving {
     return products + Double(c) * min(samples, coefficients)
   }
 
-  /// The better of a solution and of what goes on after it in the time that is left.
+  /// The better of a solution and of what goes on after it in the time that is left; the first where memory does not
+  /// suffice for more.
   private func goOn(
     after first: Solution<TwoLayerPoint>, _ next: (Limits) throws -> Solution<TwoLayerPoint>
-  ) rethrows -> Solution<TwoLayerPoint> {
+  ) throws -> Solution<TwoLayerPoint> {
     var rest = limits
     rest.seconds = limits.seconds.map { max(0, $0 - first.seconds) }
-    var second = try next(rest)
+    var second: Solution<TwoLayerPoint>
+    do {
+      second = try next(rest)
+    } catch ProgramError.memory {
+      return first
+    }
     second.keepBetter(first)
     second.iterations += first.iterations
     second.seconds += first.seconds

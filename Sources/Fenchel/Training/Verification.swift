@@ -7,12 +7,12 @@ public struct VerificationResult: Codable, Sendable, Equatable {
   public var recomputed: Certificate
   /// As the model file states it.
   public var stored: Certificate
-  /// Relative gap that the model claims to have reached: its tolerance, or its stored gap where that is larger.
-  public var claimed: Double
   /// Whether the network is a point of the program over the stored patterns: if not, the bound says nothing of it.
   public var isFeasible: Bool
-  /// Whether the network is a point of the program, and the stored values are not better than the recomputed ones
-  /// beyond rounding.
+  /// What else the report says that the recomputation denies: its gap, its status, the network's objective, its scores.
+  public var falseStatements: [String]
+  /// Whether the network is a point of the program, the stored values are not better than the recomputed ones beyond
+  /// rounding, and the report says nothing false.
   public var agrees: Bool
 }
 
@@ -45,13 +45,43 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
   let stored = Certificate(
     primal: report.certificate.primal, dual: report.certificate.dual, scope: report.certificate.scope)
   let rounding = 1e-9 * max(1, abs(primal))
-  let claimed = stored.relativeGap.isFinite ? stored.relativeGap : .infinity
   let isFeasible = program.contains(model.network)
+  let falseStatements = try falseStatements(of: model, recomputed, data)
   let agrees =
-    isFeasible && recomputed.primal <= stored.primal + rounding && recomputed.dual >= stored.dual - rounding
+    isFeasible && falseStatements.isEmpty && recomputed.primal <= stored.primal + rounding
+    && recomputed.dual >= stored.dual - rounding
     && recomputed.dual <= recomputed.primal + rounding
   return VerificationResult(
-    recomputed: recomputed, stored: stored, claimed: claimed, isFeasible: isFeasible, agrees: agrees)
+    recomputed: recomputed, stored: stored, isFeasible: isFeasible, falseStatements: falseStatements,
+    agrees: agrees)
+}
+
+/// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the
+/// network and the data give.
+private func falseStatements(
+  of model: ModelFile, _ recomputed: Certificate, _ data: Dataset<Double>
+) throws -> [String] {
+  let report = model.report
+  let scores = try model.scorecard(on: data)
+  func check(_ name: String, _ said: Double?, _ found: Double?) -> String? {
+    let (said, found) = (said ?? .nan, found ?? .nan)
+    if said == found || said.isNaN && found.isNaN { return nil }
+    return abs(said - found) <= 1e-9 * max(1, abs(found)) ? nil : "\(name) is \(found), not \(said)"
+  }
+  let stored = report.certificate
+  let gap = stored.primal - stored.dual
+  var found = [
+    check("the gap", stored.gap, gap),
+    check("the relative gap", stored.relativeGap, gap / max(1, abs(stored.primal))),
+    check("the network's objective", report.network.objective, recomputed.primal),
+    check("the loss on the training data", report.train.loss, scores.loss),
+    check("the accuracy on the training data", report.train.accuracy, scores.accuracy),
+    check("the error on the training data", report.train.rmse, scores.rmse),
+  ].compactMap { $0 }
+  if report.status == Status.solved.name, recomputed.relativeGap > report.settings.tolerance * (1 + 1e-6) {
+    found.append("the gap is above the tolerance, so that the program is not solved")
+  }
+  return found
 }
 
 /// θ and the patterns of a model file, checked against the problem's shape.

@@ -47,8 +47,11 @@ struct VerifyCommand: ParsableCommand {
     }
     func verdict(_ result: VerificationResult) -> String {
       if result.agrees { return "the certificate holds" }
+      let reasons =
+        (result.isFeasible ? [] : ["the network does not belong to the patterns that the bound is for"])
+        + result.falseStatements
       return "THE CERTIFICATE DOES NOT HOLD for this model and data"
-        + (result.isFeasible ? "" : ": the network does not belong to the patterns that the bound is for")
+        + (reasons.isEmpty ? "" : ": " + reasons.joined(separator: "; "))
     }
     Terminal.output(
       TextTable.labelled([

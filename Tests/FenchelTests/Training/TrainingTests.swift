@@ -44,6 +44,32 @@ struct TrainingTests {
     }
   }
 
+  @Test("Refinement ends certified, at the best of its networks", arguments: [1e-4, 1e-9])
+  func refinementEndsCertified(tolerance: Double) throws {
+    for seed: UInt64 in 0..<20 {
+      let z: Matrix<Double> = Philox(seed: seed, stream: 7).normalMatrix(25, 3)
+      let copies = (0..<25).flatMap { k in [Int](repeating: k, count: 1 + k % 3) }
+      let table = Table(
+        source: "rows", columns: (0..<3).map { j in .numbers(copies.map { z[$0, j] }) })
+      var settings = TrainingSettings()
+      settings.seed = seed
+      settings.tolerance = tolerance
+      let data: Dataset<Double> = try Schema(inferredFrom: table).dataset(from: table)
+      let fit = try Fitting(TrainingProblem(data, settings: settings), settings: settings).fit()
+      #expect(fit.solution.status == .solved, "seed \(seed): \(fit.solution.certificate)")
+      #expect(fit.solution.certificate.relativeGap <= tolerance, "seed \(seed)")
+    }
+  }
+
+  @Test("A run without time says so, and claims no search")
+  func noTime() throws {
+    var settings = TrainingSettings()
+    settings.timeLimit = 1e-9
+    let fit = try Fitting(TrainingProblem(builtIn("iris"), settings: settings), settings: settings).fit()
+    #expect(fit.solution.status == .stoppedAtLimit(.time))
+    #expect(fit.heuristicViolation == nil)
+  }
+
   /// What must not depend on anything but data and settings.
   private struct Outcome: Equatable {
     var network: Network

@@ -133,4 +133,27 @@ struct VerificationTests {
     }
     #expect(try verify(model, data: data).isFeasible)
   }
+
+  @Test("A report whose gap, status, objective or scores are false is found out")
+  func falseReports() throws {
+    let data = try rows(seed: 4, 12, features: 3)
+    var settings = TrainingSettings()
+    settings.lambda = .ratio(0.1)
+    let model = try train(data, settings: settings).model
+    #expect(try verify(model, data: data).agrees)
+    let forgeries: [(String, (inout TrainingReport) -> Void)] = [
+      ("gap", { $0.certificate.gap = 0 }),
+      ("relative gap", { $0.certificate.relativeGap = 0 }),
+      ("objective", { $0.network.objective *= 0.9 }),
+      ("loss", { $0.train.loss *= 0.9 }),
+      ("error", { $0.train.rmse = 0 }),
+      ("status", { $0.settings.tolerance = 1e-15 }),
+    ]
+    for (name, forge) in forgeries {
+      var forged = model
+      forge(&forged.report)
+      let result = try verify(forged, data: data)
+      #expect(!result.agrees && result.falseStatements.count == 1, "\(name): \(result)")
+    }
+  }
 }

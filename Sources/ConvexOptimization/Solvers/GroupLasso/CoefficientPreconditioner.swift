@@ -79,14 +79,14 @@ struct CoefficientPreconditioner<Operator: GroupOperator>: Sendable {
     }
   }
 
-  /// Calls `body` with the place of each group, the first of its rows in the block, C_r and its height.
+  /// Calls `body` with the place of each group, the first of its rows in the block, C_r and its height, which may be 0.
   private func forEachGroup(
     _ members: [Int], _ body: (Int, Int, UnsafePointer<Element>, Int) -> Void
   ) {
     var first = 0
     for r in members {
       let rows = squareRoots[r].rows
-      if rows > 0 { squareRoots[r].withPointer { body(r, first, $0, rows) } }
+      squareRoots[r].withPointer { body(r, first, $0, rows) }
       first += rows
     }
   }

@@ -51,15 +51,18 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
     let patience: Int
 
     init(_ step: NewtonDerivative<Operator>) {
-      let (n, c, d, s) = (step.map.samples, step.map.outputs, step.map.width, step.groups.count)
-      let orders = (0..<c).map { step.freedom(ofOutput: $0) }
-      let updates = step.faces.isEmpty ? s : step.faces.reduce(s) { $0 + $1.basis.rows }
-      let samples = n * n * (c * (n / 3 + d) + s + updates)
-      let coefficients = orders.reduce(0) { $0 + $1 * (n * d + $1 * (n / 2 + $1 / 3)) }
+      let orders = (0..<step.map.outputs).map { step.freedom(ofOutput: $0) }
       order = orders.max() ?? 0
-      usesCoefficients = n > SampleNewtonSystem.largestOrder || coefficients < samples
+      let (n, c, d) = (Double(step.map.samples), Double(step.map.outputs), Double(step.map.width))
+      let s = Double(step.groups.count)
+      let updates = step.faces.isEmpty ? s : step.faces.reduce(s) { $0 + Double($1.basis.rows) }
+      let samples = n * n * (c * (n / 3 + d) + s + updates)
+      let coefficients = orders.reduce(0) {
+        $0 + Double($1) * (n * d + Double($1) * (n / 2 + Double($1) / 3))
+      }
+      usesCoefficients = step.map.samples > SampleNewtonSystem.largestOrder || coefficients < samples
       let iteration = 4 * n * d * s + (usesCoefficients ? 4 * n * d * s : c * n * n)
-      patience = min(20, max(3, min(samples, coefficients) / (8 * iteration)))
+      patience = Int(min(20, max(3, min(samples, coefficients) / (8 * iteration))))
     }
   }
 
