@@ -6,8 +6,8 @@ import LinearAlgebra
 /// A short local training gives the first patterns. Then, in rounds: the program over all patterns so far is
 /// solved to a proven gap by a working set; pricing searches for patterns that violate its dual constraint; the
 /// network, with a little of the priced neurons added, is trained locally once more, and its patterns come back
-/// in. Ends when the search finds no violation above the tolerance. The result is never worse than the local
-/// training that it starts from, since the program contains that network.
+/// in. Ends when the search finds no violation above the tolerance, or when what it finds gains nothing any more.
+/// The result is never worse than the local training that it starts from, since the program contains that network.
 public struct PatternRefinement {
   let x: Matrix<Double>
   let loss: any Loss<Double>
@@ -28,6 +28,8 @@ public struct PatternRefinement {
     public var evaluations: Int?
     public var polishingShare = 0.15
     public var maximumRounds = 20
+    /// Rounds in a row, each of which lowers the objective by less than the tolerance, after which the search ends.
+    public var maximumIdleRounds = 4
     /// Priced patterns taken in a round for each sign and output.
     public var patternsPerRound = 10
     public var seed: UInt64 = 0
@@ -76,7 +78,7 @@ public struct PatternRefinement {
       if state.isLocal || state.stop != nil { break }
       let isLast =
         state.violation ?? 0 <= tolerance || candidates.count == 0 || state.rounds >= options.maximumRounds
-        || state.work >= options.maximumWork
+        || state.idleRounds >= options.maximumIdleRounds || state.work >= options.maximumWork
       if !isLast {
         try takeIn(candidates, &state)
       } else if state.isFinal || isCertified(state) {
@@ -148,6 +150,7 @@ public struct PatternRefinement {
     /// Largest relative violation that the last search found, nil where there was none.
     var violation: Double?
     var rounds = 0
+    var idleRounds = 0
     /// Multiplications spent in Newton steps, about.
     var work = 0.0
     /// Whether the cone program was too large, so that there is nothing to refine.
@@ -228,6 +231,8 @@ public struct PatternRefinement {
     let (solution, seconds) = try timed { try solving.solve(state.program, from: state.start) }
     state.programSeconds += seconds
     state.work += Double(solution.iterations) * stepWork
+    let reach = limits.tolerance * max(1, abs(state.best.objective))
+    state.idleRounds = solution.certificate.primal < state.best.objective - reach ? 0 : state.idleRounds + 1
     state.keep(solution)
     try compress(&state)
   }
