@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what the formatter does not: sizes of files and functions, forbidden words, forbidden imports.
+"""Checks what the formatter does not: sizes of files and functions, forbidden words and imports, stale mutants.
 
     check_sources.py [FOLDER]        default: the repository's root
 Prints one line a fault, `file:line: what`, and exits 1 when there is any.
@@ -7,6 +7,7 @@ Prints one line a fault, `file:line: what`, and exits 1 when there is any.
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 
@@ -174,6 +175,18 @@ def tracked(root):
     return sorted(found)
 
 
+def stale_mutants(root):
+    """Mutants whose text is not in its file exactly once, so that `make mutants` could not plant them."""
+    path = "Scripts/mutants.py"
+    if not os.path.isfile(os.path.join(root, path)):
+        return
+    for mutant in runpy.run_path(os.path.join(root, path))["MUTANTS"]:
+        with open(os.path.join(root, mutant.file), encoding="utf-8") as file:
+            count = file.read().count(mutant.text)
+        if count != 1:
+            yield f"{path}: the text of “{mutant.name}” is {count} times in {mutant.file}; once is right"
+
+
 def main():
     root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..")
     count = checked = 0
@@ -186,6 +199,9 @@ def main():
             for line, what in faults(path, file.read()):
                 print(f"{path}:{line}: {what}")
                 count += 1
+    for what in stale_mutants(root):
+        print(what)
+        count += 1
     print(f"{checked} files checked, {count} faults")
     sys.exit(1 if count else 0)
 

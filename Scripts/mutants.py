@@ -127,8 +127,8 @@ MUTANTS = [
     Mutant(
         "cone projection: sign of the rows",
         f"{PROGRAMS}/PatternCones.swift",
-        "patterns[$0, pattern] ? 1.0 : -1.0",
-        "patterns[$0, pattern] ? -1.0 : 1.0",
+        "[Element](repeating: -sign, count: n)",
+        "[Element](repeating: sign, count: n)",
         "FenchelTests",
     ),
     Mutant(
