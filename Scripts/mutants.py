@@ -20,6 +20,20 @@ PROGRAMS = "Sources/Fenchel/Programs"
 
 MUTANTS = [
     Mutant(
+        "ReLU divergence: sign of the part outside of the interval",
+        "Sources/ConvexOptimization/Divergences/IntervalDivergence.swift",
+        "(v - p) * (v - p) / 2 + (u - p) * (p - v)",
+        "(v - p) * (v - p) / 2 + (u - p) * (v - p)",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
+        "softmax divergence: step of its prox",
+        "Sources/ConvexOptimization/Divergences/SoftmaxDivergence.swift",
+        "(x[i] + ν) / γ - 1 - .log(γ)",
+        "(x[i] + ν) / γ - 1",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
         "group lasso: λ/2 in the prox",
         f"{PENALTIES}/GroupLasso.swift",
         "(γ * threshold(i), y + i * d)",
