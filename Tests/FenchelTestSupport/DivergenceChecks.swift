@@ -65,6 +65,9 @@ private func checkGradients<D: ActivationDivergence>(
   let value = d.gradient(w, u, into: &g)
   #expect(value == d.divergence(w, u), label)
   #expect(g == combine(1, v, -1, w), label)
+  var k = v
+  #expect(d.outputGradient(v, other, into: &k) == d.divergence(v, other), label)
+  if h.storage.allSatisfy({ $0.isFinite }) { #expect(k == combine(1, h, -1, other), label) }
   let step = combine(1, w, -1, v)
   if d.smoothness.isFinite {
     let most = Double(d.smoothness) * inner(turn, turn).squareRoot()

@@ -103,9 +103,9 @@ public struct PatternRefinement {
     state.isFinal = true
     state.start = state.solution.point
     guard state.best.objective < state.solution.certificate.primal else { return }
-    state.program = try program(
-      state.program.patterns.adding(gates(of: state.best.neurons), for: x))
-    state.start = point(of: state.best.neurons, θ: state.solution.dualPoint.θ, in: state.program)
+    let neurons = compact(state.best.neurons)
+    state.program = try program(state.program.patterns.adding(gates(of: neurons), for: x))
+    state.start = point(of: neurons, θ: state.solution.dualPoint.θ, in: state.program)
   }
 
   /// What ends the run now, if anything: Ctrl-C or the time limit.
@@ -155,7 +155,7 @@ public struct PatternRefinement {
     var work = 0.0
     /// Whether the cone program was too large, so that there is nothing to refine.
     var isLocal = false
-    /// Whether programs are solved to the tolerance, since the search has ended.
+    /// Whether the next program is solved to the tolerance, since the search has ended: unless that finds more.
     var isFinal = false
     /// What ended the run from outside.
     var stop: Status?
@@ -341,6 +341,7 @@ public struct PatternRefinement {
 
   /// Adds the priced patterns, and those of the network after local training with a little of the priced neurons.
   private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws {
+    state.isFinal = false
     var small = candidates
     let size = 1e-3 * (state.neurons.norms.max() ?? 1)
     for i in 0..<small.vectors.count { small.vectors.storage[i] *= size }
