@@ -15,6 +15,9 @@ public struct LeakyReLUDivergence<Element: Scalar>: EntrywiseDivergence {
     self.α = α
   }
 
+  /// For an α that is known to lie between 0 and 1.
+  package init(validated α: Element) { self.α = α }
+
   public var smoothness: Element { 1 }
 
   public func potential(_ v: Element) -> Element { v * inverse(v) / 2 }

@@ -13,6 +13,9 @@ public struct SoftThresholdDivergence<Element: Scalar>: EntrywiseDivergence {
     self.λ = λ
   }
 
+  /// For a λ that is known to be finite and at least 0.
+  package init(validated λ: Element) { self.λ = λ }
+
   public var smoothness: Element { 1 }
 
   public func potential(_ v: Element) -> Element { abs(v) * (abs(v) / 2 + λ) }

@@ -98,7 +98,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
 
     public init(_ network: Network, objective: Double) {
       neurons = network.neurons
-      layers = network.layers.count { $0 != .relu }
+      layers = network.layers.count { if case .activation = $0 { false } else { true } }
       self.objective = objective
     }
   }

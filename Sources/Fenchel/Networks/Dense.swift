@@ -2,7 +2,8 @@ import LinearAlgebra
 
 /// The affine map x ↦ xᵀW + b, with W: inputs × outputs and b: outputs.
 public struct Dense: LayerContent, Equatable {
-  public static let kind = "dense"
+  static let kind = "dense"
+  public var kind: String { Self.kind }
   /// W: inputs × outputs, row-major.
   public let weights: Matrix<Double>
   /// b: one entry an output.

@@ -6,7 +6,8 @@ import LinearAlgebra
 /// vector belongs to the constant. Gates are fixed directions; only the w are learnt.
 /// (Mishkin, Sahiner & Pilanci 2022, *Fast convex optimization for two-layer ReLU networks*.)
 public struct Gated: LayerContent, Equatable {
-  public static let kind = "gated"
+  static let kind = "gated"
+  public var kind: String { Self.kind }
   /// g_i as rows: P × d̃, where d̃ = inputs, plus 1 with a bias.
   public let gates: Matrix<Double>
   /// w_{i,j} as row i·c + j: (P·c) × d̃.

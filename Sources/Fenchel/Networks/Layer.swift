@@ -7,8 +7,8 @@ import LinearAlgebra
 public enum Layer: Sendable, Equatable {
   /// x ↦ xᵀW + b.
   case dense(Dense)
-  /// x ↦ max(x, 0), entry by entry.
-  case relu
+  /// x ↦ φ(x).
+  case activation(Activation)
   /// x ↦ Σ_i 1[xᵀg_i > 0] xᵀw_{i,j}.
   case gated(Gated)
 
@@ -16,7 +16,7 @@ public enum Layer: Sendable, Equatable {
   public var content: any LayerContent {
     switch self {
     case .dense(let layer): layer
-    case .relu: ReLU()
+    case .activation(let activation): activation
     case .gated(let layer): layer
     }
   }
@@ -27,17 +27,24 @@ public enum Layer: Sendable, Equatable {
   static func read(kind: String, from parts: LayerParts) throws -> Layer {
     switch kind {
     case Dense.kind: .dense(try Dense(from: parts))
-    case ReLU.kind: .relu
     case Gated.kind: .gated(try Gated(from: parts))
-    default: throw NetworkError.unknownLayer(parts.index, kind: kind)
+    default:
+      if let activation = try Activation(kind: kind, from: parts) {
+        .activation(activation)
+      } else {
+        throw NetworkError.unknownLayer(parts.index, kind: kind)
+      }
     }
   }
+
+  /// x ↦ max(x, 0), entry by entry.
+  public static let relu = Layer.activation(.relu)
 }
 
 /// What every kind of layer can do: say its widths, map rows, and be taken apart for a file.
 public protocol LayerContent: Sendable {
   /// Name in model files, such as `dense`.
-  static var kind: String { get }
+  var kind: String { get }
   /// Width of the rows that go in, nil where any width does.
   var inputs: Int? { get }
   /// Width of the rows that come out.
@@ -50,10 +57,6 @@ public protocol LayerContent: Sendable {
   var attributes: [String: Int] { get }
   /// Arrays that a file keeps, by name.
   var tensors: [String: Tensor] { get }
-}
-
-extension LayerContent {
-  public var kind: String { Self.kind }
 }
 
 /// The attributes and tensors of one layer, on the way from a file.
@@ -74,24 +77,5 @@ struct LayerParts {
       throw NetworkError.shape(index, "tensor \(name) must be F64 with \(extents) extents")
     }
     return (tensor.shape, values)
-  }
-}
-
-/// max(x, 0), entry by entry.
-public struct ReLU: LayerContent, Equatable {
-  public static let kind = "relu"
-  public init() {}
-  public var inputs: Int? { nil }
-  public var outputs: Int? { nil }
-  public var parameters: Int { 0 }
-  public var attributes: [String: Int] { [:] }
-  public var tensors: [String: Tensor] { [:] }
-
-  public func apply(to x: Matrix<Double>) -> Matrix<Double> {
-    var result = x
-    result.withMutablePointer { z in
-      for i in 0..<x.count { z[i] = z[i] > 0 ? z[i] : 0 }
-    }
-    return result
   }
 }

@@ -48,7 +48,7 @@ public struct Network: Sendable, Equatable {
   /// The network as one of two layers, or nil.
   var twoLayerForm: TwoLayerForm? {
     if layers.count == 1, case .gated(let gated) = layers[0] { return .gated(gated) }
-    if layers.count == 3, case .dense(let hidden) = layers[0], case .relu = layers[1],
+    if layers.count == 3, case .dense(let hidden) = layers[0], layers[1] == .relu,
       case .dense(let output) = layers[2]
     {
       return .relu(hidden: hidden, output: output)
@@ -56,13 +56,13 @@ public struct Network: Sendable, Equatable {
     return nil
   }
 
-  /// Hidden neurons: the widths that a ReLU acts on, plus the non-zero vectors of gated layers.
+  /// Hidden neurons: the widths that an activation acts on, plus the non-zero vectors of gated layers.
   public var neurons: Int {
     var total = 0
     var width = inputs
     for layer in layers {
       switch layer {
-      case .relu: total += width
+      case .activation: total += width
       case .gated(let gated): total += gated.activeVectors
       case .dense: break
       }
@@ -103,7 +103,7 @@ public struct Network: Sendable, Equatable {
     for layer in layers {
       switch layer {
       case .gated(let gated): widest = max(widest, gated.weights.rows)
-      case .dense, .relu: widest = max(widest, layer.content.outputs ?? 0)
+      case .dense, .activation: widest = max(widest, layer.content.outputs ?? 0)
       }
     }
     return min(1024, max(16, (1 << 22) / max(widest, 1)))

@@ -42,6 +42,17 @@ private func forged(_ change: (inout Safetensors) -> Void) throws -> [UInt8] {
     #expect(try read.encoded() == bytes)
   }
 
+  @Test(arguments: Activation.names + ["leaky-relu:0.25", "soft-threshold:0.5"])
+  func everyActivationReadsBack(name: String) throws {
+    var model = try smallModel()
+    let activation = try #require(Activation(name))
+    model.network = try Network(layers: [
+      .dense(Dense(weights: Matrix(rows: [[1, -2, 0.5], [0.25, 3, -1]]))), .activation(activation),
+      .dense(Dense(weights: Matrix(rows: [[1], [2], [-1]]))),
+    ])
+    #expect(try ModelFile(decoding: model.encoded()).network == model.network)
+  }
+
   @Test func everyTruncationIsAnError() throws {
     let bytes = try smallModel().encoded()
     for count in 0..<bytes.count {
