@@ -1,0 +1,53 @@
+import LinearAlgebra
+
+/// How the weights of a network begin, drawn from the seed: layer l is stream l, so a wider or deeper network begins
+/// with other numbers and a longer training with the same.
+public enum Initialiser: String, Codable, Sendable, CaseIterable {
+  /// w ~ N(0, 0.01²).
+  case normal
+  /// w uniform on ±√(6/(d_l + d_{l+1})) (Glorot & Bengio 2010).
+  case xavier
+  /// w ~ N(0, 2/d_l) (He et al. 2015).
+  case varianceScaling = "variance-scaling"
+
+  /// Weights for the widths d_0, …, d_{L+1}, with every bias at the given value.
+  ///
+  /// - Throws: `FeedForwardError` for a width below 1, or not one activation a hidden layer.
+  public func feedForward<Element: Scalar>(
+    widths: [Int], activations: [Activation], hasBias: Bool = true, bias: Double = 0, seed: UInt64,
+    _: Element.Type = Element.self
+  ) throws -> FeedForward<Element> {
+    var weights: [Matrix<Element>] = []
+    for l in 0..<max(widths.count - 1, 0) {
+      guard widths[l] > 0, widths[l + 1] > 0 else { throw FeedForwardError.width(layer: l) }
+      var w = draw(widths[l], widths[l + 1], Philox(seed: seed, stream: UInt64(l)), Element.self)
+      if hasBias {
+        w = Matrix(
+          w.rows + 1, w.columns,
+          storage: w.storage + [Element](repeating: Element(bias), count: w.columns))
+      }
+      weights.append(w)
+    }
+    return try FeedForward(weights: weights, activations: activations, hasBias: hasBias)
+  }
+
+  private func draw<Element: Scalar>(
+    _ inputs: Int, _ outputs: Int, _ random: Philox, _: Element.Type
+  ) -> Matrix<Element> {
+    var w: Matrix<Element>
+    switch self {
+    case .normal:
+      w = random.normalMatrix(inputs, outputs)
+      w.scale(by: 0.01)
+    case .xavier:
+      w = random.uniformMatrix(inputs, outputs)
+      let half = Matrix<Element>(inputs, outputs, fill: 0.5)
+      w.add(-1, half)
+      w.scale(by: Element(2 * (6 / Double(inputs + outputs)).squareRoot()))
+    case .varianceScaling:
+      w = random.normalMatrix(inputs, outputs)
+      w.scale(by: Element((2 / Double(inputs)).squareRoot()))
+    }
+    return w
+  }
+}
