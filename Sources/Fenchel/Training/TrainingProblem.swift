@@ -44,7 +44,7 @@ public struct TrainingProblem: Sendable {
     self.hasBias = hasBias
     self.features = features
     self.targets = targets
-    x = Self.withBias(features.applied(to: data.features), hasBias: hasBias)
+    x = features.applied(to: data.features).augmented(hasBias: hasBias)
     try Self.checkSize(x.storage, "features", data.source)
     let largest = x.storage.reduce(0) { max($0, abs($1)) }
     guard largest == 0 || largest >= 1e-100 else { throw TrainingError.vanishing(data.source) }
@@ -56,14 +56,6 @@ public struct TrainingProblem: Sendable {
   /// Refuses numbers, scaled as they are, whose products of three would leave the range of Double.
   private static func checkSize(_ numbers: [Double], _ what: String, _ source: String) throws {
     guard numbers.allSatisfy({ abs($0) <= 1e100 }) else { throw TrainingError.scale(source, what) }
-  }
-
-  /// X with a last column of ones.
-  static func withBias(_ x: Matrix<Double>, hasBias: Bool) -> Matrix<Double> {
-    guard hasBias else { return x }
-    var result = Matrix<Double>(x.rows, x.columns + 1, fill: 1)
-    for k in 0..<x.rows { for j in 0..<x.columns { result[k, j] = x[k, j] } }
-    return result
   }
 
   /// X without the column of ones: the inputs of the network.

@@ -1,0 +1,77 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Block-coordinate descent on a lifted model, whole data: the outputs X_L … X_1 backward, then all weights (Gu, Askari &
+/// El Ghaoui 2019, Algorithm 1). No update raises the objective: one that rounding would let rise is not made.
+public struct BlockCoordinateDescent<Element: Scalar> {
+  public let program: LiftedProgram<Element>
+  public private(set) var point: LiftedPoint<Element>
+  /// The model's value at the point.
+  public private(set) var objective: LiftedObjective
+  /// How exactly a block is solved: the relative length of its last step.
+  public var tolerance: Element
+  /// Steps that a block may take.
+  public var maximumSteps: Int
+  /// X̃ᵀX̃ of the data, which all updates of the first layer's weights share.
+  private let gram: Matrix<Element>
+
+  /// Starts from a network, with the outputs that it makes itself.
+  ///
+  /// - Throws: `LiftedError.shape` where the network does not fit the data or the model.
+  public init(
+    _ program: LiftedProgram<Element>, from network: FeedForward<Element>, tolerance: Element = 1e-4,
+    maximumSteps: Int = 100
+  ) throws {
+    let widths = network.widths
+    guard widths[0] == program.x.columns, widths[widths.count - 1] == program.loss.outputs else {
+      throw LiftedError.shape(
+        "a network of \(widths[0]) inputs and \(widths[widths.count - 1]) outputs for data of "
+          + "\(program.x.columns) and \(program.loss.outputs)")
+    }
+    guard network.activations.count == program.hiddenLayers else {
+      throw LiftedError.count("activations", network.activations.count, expected: program.hiddenLayers)
+    }
+    self.program = program
+    self.tolerance = tolerance
+    self.maximumSteps = maximumSteps
+    point = LiftedPoint(forward: network, on: program.x)
+    objective = program.objective(at: point)
+    gram = gramMatrix(program.x.augmented(hasBias: network.hasBias), .yes)
+  }
+
+  /// One sweep: X_L … X_1, then W_L … W_0.
+  ///
+  /// - Throws: `FactorisationError` where a layer's weights have no unique solution in this precision; a ridge ρ gives
+  ///   them one.
+  public mutating func sweep() throws {
+    for l in (0..<program.hiddenLayers).reversed() { updateOutputs(l) }
+    for l in (0...program.hiddenLayers).reversed() { try updateWeights(l) }
+  }
+
+  /// Solves the block of X_{l+1}, l = 0 … L − 1.
+  public mutating func updateOutputs(_ l: Int) {
+    let block = program.outputBlock(l, at: point)
+    let z = block.solve(from: point.outputs[l], tolerance: tolerance, maximumSteps: maximumSteps)
+    let (below, above) = (Double(block.remainder(z)), Double(block.fit.value(at: block.image(of: z))))
+    let isLast = l + 1 == program.hiddenLayers
+    let before = objective.penalties[l] + (isLast ? objective.loss : objective.penalties[l + 1])
+    guard below + above <= before else { return }
+    point.outputs[l] = z
+    objective.penalties[l] = below
+    if isLast { objective.loss = above } else { objective.penalties[l + 1] = above }
+  }
+
+  /// Solves the block of W_l, l = 0 … L.
+  public mutating func updateWeights(_ l: Int) throws {
+    let block = try program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
+    let w = block.minimise(
+      from: point.network.weights[l], tolerance: tolerance, maximumSteps: maximumSteps)
+    let (fit, ridge) = (Double(block.fit.value(at: block.image(of: w))), Double(block.remainder(w)))
+    let isLast = l == program.hiddenLayers
+    let before = objective.ridges[l] + (isLast ? objective.loss : objective.penalties[l])
+    guard fit + ridge <= before else { return }
+    point.network.weights[l] = w
+    objective.ridges[l] = ridge
+    if isLast { objective.loss = fit } else { objective.penalties[l] = fit }
+  }
+}

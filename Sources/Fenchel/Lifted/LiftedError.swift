@@ -1,0 +1,28 @@
+import ConvexOptimization
+
+/// What is wrong with the settings of a lifted model.
+public enum LiftedError: Error, CustomStringConvertible, Sendable, Equatable {
+  case notAProjection(Activation)
+  case notSmooth(Activation)
+  case lossNotSmooth(LossKind)
+  case count(String, Int, expected: Int)
+  case parameter(String, Double, allowed: String)
+  case shape(String)
+
+  public var description: String {
+    switch self {
+    case .notAProjection(let activation):
+      "the lifted model needs an activation that projects onto a set (relu, hard-tanh, hard-sigmoid, identity, "
+        + "simplex), not \(activation); --model fenchel takes every activation"
+    case .notSmooth(let activation):
+      "lifted models need an activation with bounded slope; \(activation) jumps"
+    case .lossNotSmooth(let loss):
+      "lifted models need a loss with a gradient, not \(loss.rawValue); take squared, softmax, logistic, huber or "
+        + "squared-hinge"
+    case .count(let name, let count, let expected):
+      "\(count) values of \(name); give \(expected), one a layer"
+    case .parameter(let name, let value, let allowed): "\(name) = \(value); give \(allowed)"
+    case .shape(let what): what
+    }
+  }
+}

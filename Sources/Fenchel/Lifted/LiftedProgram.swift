@@ -1,0 +1,149 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A lifted model of a network with L hidden layers, whose outputs X_1 … X_L are variables beside the weights:
+///
+///     min ℓ(X_L W_L + 1 b_Lᵀ) + Σ_l ρ_l ‖W_l‖_F² + Σ_{l<L} λ_l D_l(X_{l+1}, X_l W_l + 1 b_lᵀ),   X_0 = X: n × d
+///
+/// With D the Fenchel divergences this is the model of Gu, Askari & El Ghaoui (2019, eq. 5); with the squared distances on
+/// φ's range that of Askari, Negiar, Sambharya & El Ghaoui (2018). Convex in every block; for fixed weights the former
+/// falls apart into samples. At feed-forward outputs every D is 0 and the value is the network's own.
+public struct LiftedProgram<Element: Scalar>: Sendable {
+  /// X: n × d.
+  public let x: Matrix<Element>
+  public let loss: any Loss<Element>
+  /// D_0 … D_{L−1}.
+  public let penalties: [any LayerPenalty<Element>]
+  /// λ_0 … λ_{L−1}, positive.
+  public let λ: [Element]
+  /// ρ_0 … ρ_L, at least 0. Biases are free of it.
+  public let ρ: [Element]
+
+  /// - Throws: `LiftedError` for a loss or an activation without bounded slope, λ not positive, ρ negative, or counts
+  ///   that differ.
+  public init(
+    x: Matrix<Element>, loss: any Loss<Element>, kind: LossKind, activations: [Activation],
+    form: LiftedForm = .fenchel, λ: [Element], ρ: [Element]
+  ) throws {
+    guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
+    penalties = try activations.map { activation in
+      guard activation.divergence(Element.self).smoothness.isFinite else {
+        throw LiftedError.notSmooth(activation)
+      }
+      return switch form {
+      case .fenchel: FenchelPenalty(activation.divergence(Element.self))
+      case .squaredDistance: try SquaredDistancePenalty<Element>(activation)
+      }
+    }
+    guard x.rows == loss.samples else {
+      throw LiftedError.shape("\(x.rows) rows of inputs and \(loss.samples) of targets")
+    }
+    try Self.check(λ, "λ", count: activations.count, allowed: "finite numbers greater than 0") { $0 > 0 }
+    try Self.check(ρ, "ρ", count: activations.count + 1, allowed: "finite numbers of at least 0") { $0 >= 0 }
+    (self.x, self.loss, self.λ, self.ρ) = (x, loss, λ, ρ)
+  }
+
+  private static func check(
+    _ values: [Element], _ name: String, count: Int, allowed: String, _ isAllowed: (Element) -> Bool
+  ) throws {
+    guard values.count == count else { throw LiftedError.count(name, values.count, expected: count) }
+    if let wrong = values.first(where: { !($0.isFinite && isAllowed($0)) }) {
+      throw LiftedError.parameter(name, Double(wrong), allowed: allowed)
+    }
+  }
+
+  /// L.
+  public var hiddenLayers: Int { penalties.count }
+}
+
+/// The two kinds of lifted models.
+public enum LiftedForm: Sendable {
+  /// Fenchel divergences of the activations.
+  case fenchel
+  /// Squared distances on the range of the activation.
+  case squaredDistance
+}
+
+/// A point of a lifted model: weights, and the outputs X_1 … X_L that they are fitted to.
+public struct LiftedPoint<Element: Scalar>: Sendable {
+  public var network: FeedForward<Element>
+  public var outputs: [Matrix<Element>]
+
+  /// The point that a network itself makes, X_{l+1} = φ_l(X_l W_l + b_l).
+  public init(forward network: FeedForward<Element>, on x: Matrix<Element>) {
+    self.network = network
+    outputs = []
+    var input = x
+    for (l, activation) in network.activations.enumerated() {
+      var u = Matrix<Element>(x.rows, network.weights[l].columns)
+      network.preactivate(input, layer: l, into: &u)
+      input = u
+      activation.divergence(Element.self).activate(u, into: &input)
+      outputs.append(input)
+    }
+  }
+}
+
+/// The value of a lifted model, term by term.
+public struct LiftedObjective: Sendable, Equatable {
+  /// ℓ(X_L W_L + b_L).
+  public var loss: Double
+  /// λ_l D_l(X_{l+1}, X_l W_l + b_l) for l = 0 … L − 1.
+  public var penalties: [Double]
+  /// ρ_l ‖W_l‖² for l = 0 … L.
+  public var ridges: [Double]
+
+  public var total: Double { loss + penalties.reduce(0, +) + ridges.reduce(0, +) }
+}
+
+extension LiftedProgram {
+  /// The value at a point. Cost: a forward pass.
+  public func objective(at point: LiftedPoint<Element>) -> LiftedObjective {
+    var objective = LiftedObjective(loss: 0, penalties: [], ridges: [])
+    for l in 0...hiddenLayers {
+      let value = Double(fit(ofLayer: l, at: point).value(at: preactivations(ofLayer: l, at: point)))
+      if l < hiddenLayers { objective.penalties.append(value) } else { objective.loss = value }
+      let w = point.network.weights[l]
+      objective.ridges.append(Double(ρ[l] * squaredWeights(w, hasBias: point.network.hasBias)))
+    }
+    return objective
+  }
+
+  /// X_l.
+  func inputs(ofLayer l: Int, at point: LiftedPoint<Element>) -> Matrix<Element> {
+    l == 0 ? x : point.outputs[l - 1]
+  }
+
+  /// X_l W_l + 1 b_lᵀ.
+  func preactivations(ofLayer l: Int, at point: LiftedPoint<Element>) -> Matrix<Element> {
+    var u = Matrix<Element>(x.rows, point.network.weights[l].columns)
+    point.network.preactivate(inputs(ofLayer: l, at: point), layer: l, into: &u)
+    return u
+  }
+
+  /// What the pre-activations of layer l are to fit: X_{l+1}, or the targets.
+  func fit(ofLayer l: Int, at point: LiftedPoint<Element>) -> LayerFit<Element> {
+    l == hiddenLayers ? .loss(loss) : .outputs(point.outputs[l], penalties[l], weight: λ[l])
+  }
+
+  /// The block of X_{l+1}, l = 0 … L − 1, with everything else as at the point.
+  func outputBlock(_ l: Int, at point: LiftedPoint<Element>) -> OutputBlock<Element> {
+    OutputBlock(
+      fit: fit(ofLayer: l + 1, at: point), weights: point.network.weights[l + 1],
+      hasBias: point.network.hasBias, penalty: penalties[l], weight: λ[l],
+      toward: preactivations(ofLayer: l, at: point))
+  }
+
+  /// The block of W_l, l = 0 … L, held near `center` by γ.
+  ///
+  /// - Throws: `FactorisationError` where it has no unique solution in this precision.
+  func weightBlock(
+    _ l: Int, at point: LiftedPoint<Element>, proximity γ: Element = 0, center: Matrix<Element>? = nil,
+    gram: Matrix<Element>? = nil
+  ) throws -> WeightBlock<Element> {
+    let hasBias = point.network.hasBias
+    return try WeightBlock(
+      fit: fit(ofLayer: l, at: point), inputs: inputs(ofLayer: l, at: point).augmented(hasBias: hasBias),
+      hasBias: hasBias, ridge: ρ[l], proximity: γ, center: center ?? point.network.weights[l], gram: gram)
+  }
+}

@@ -1,0 +1,66 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A convex problem min_v f(A v) + r(v) over matrices v, with a smooth f, an affine map A and a majorant of f ∘ A whose
+/// minimiser together with r is cheap: a block of a lifted model.
+package protocol MajorisedProblem<Element> {
+  associatedtype Element: Scalar
+  /// f.
+  var fit: LayerFit<Element> { get }
+  /// A v.
+  func image(of v: Matrix<Element>) -> Matrix<Element>
+  /// The transposed linear part of A applied to a gradient of f.
+  func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element>
+  /// r(v).
+  func remainder(_ v: Matrix<Element>) -> Element
+  /// argmin_v of the majorant at y plus r, where f ∘ A has the gradient `slope` at y.
+  func majorantMinimiser(at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element>
+}
+
+extension MajorisedProblem {
+  /// f(A v) + r(v).
+  package func value(_ v: Matrix<Element>) -> Element { fit.value(at: image(of: v)) + remainder(v) }
+
+  /// Accelerated majorisation: FISTA in the metric of the majorant, started anew where the momentum turns against the
+  /// step (O'Donoghue & Candès 2015), ended where a step moves by at most `tolerance` of the point. The point of least
+  /// value is returned, and never one worse than the start. A step costs one image and one pull-back, as images
+  /// of extrapolated points are combined from those at hand.
+  package func minimise(
+    from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
+  ) -> Matrix<Element> {
+    var (x, tx) = (start, image(of: start))
+    var best = (point: x, value: fit.value(at: tx) + remainder(x))
+    var (y, ty) = (x, tx)
+    var gradient = tx
+    var momentum = NesterovMomentum<Element>()
+    for _ in 0..<maximumSteps {
+      fit.gradient(at: ty, into: &gradient)
+      let next = majorantMinimiser(at: y, slope: pullBack(gradient))
+      let tNext = image(of: next)
+      let value = fit.value(at: tNext) + remainder(next)
+      guard value.isFinite else { break }
+      if value < best.value { best = (next, value) }
+      var step = next
+      step.add(-1, y)
+      let isSmall = step.frobeniusNorm <= tolerance * max(1, next.frobeniusNorm)
+      momentum.restartIfTurned(extrapolated: y, from: x, to: next)
+      let β = momentum.advance()
+      (y, ty) = (next, tNext)
+      if β != 0 {
+        y.extrapolate(β, beyond: x)
+        ty.extrapolate(β, beyond: tx)
+      }
+      (x, tx) = (next, tNext)
+      if isSmall { break }
+    }
+    return best.point
+  }
+}
+
+extension Matrix {
+  /// A ← A + β(A − B).
+  mutating func extrapolate(_ β: Element, beyond b: Matrix) {
+    scale(by: 1 + β)
+    add(-β, b)
+  }
+}

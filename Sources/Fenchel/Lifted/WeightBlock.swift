@@ -1,0 +1,111 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// The block of a layer's weights in a lifted model:
+///
+///     min_W f(X̃ W) + ρ‖W‖² + γ‖W̃ − W̃₀‖²,   X̃ = (X, 1), W̃ = (W; bᵀ)
+///
+/// with the fit f of the layer's outputs. The bias is free of ρ and held by γ like the weights (Gu, Askari & El Ghaoui
+/// 2019, eqs. 13 and 19). Its majorant is f's curvature bound times X̃ᵀX̃: exact for squared losses and penalties, so
+/// that one step solves these ridge regressions.
+package struct WeightBlock<Element: Scalar>: MajorisedProblem {
+  package let fit: LayerFit<Element>
+  /// X̃: n × (d + 1), or n × d without bias.
+  let inputs: Matrix<Element>
+  let hasBias: Bool
+  let ρ: Element
+  let γ: Element
+  /// W̃₀, read where γ > 0.
+  let center: Matrix<Element>
+  private let metric: Cholesky<Element>
+
+  /// `gram` is X̃ᵀX̃ where it is known already. Cost n(d + 1)² without it, and d³/3.
+  ///
+  /// - Throws: `FactorisationError` where X̃ᵀX̃ is singular in this precision and neither ρ nor γ is positive.
+  package init(
+    fit: LayerFit<Element>, inputs: Matrix<Element>, hasBias: Bool, ridge ρ: Element,
+    proximity γ: Element = 0,
+    center: Matrix<Element>, gram: Matrix<Element>? = nil
+  ) throws {
+    (self.fit, self.inputs, self.hasBias) = (fit, inputs, hasBias)
+    (self.ρ, self.γ, self.center) = (ρ, γ, center)
+    metric = try Cholesky(Self.metric(fit, inputs, gram, hasBias, ρ, γ))
+  }
+
+  /// L X̃ᵀSX̃ + 2ρI + 2γI, ρ not on the bias, with a trifle on its diagonal against rounding.
+  private static func metric(
+    _ fit: LayerFit<Element>, _ inputs: Matrix<Element>, _ gram: Matrix<Element>?, _ hasBias: Bool,
+    _ ρ: Element,
+    _ γ: Element
+  ) -> Matrix<Element> {
+    var m: Matrix<Element>
+    if let s = fit.sampleWeights {
+      let largest = s.max() ?? 1
+      var scaled = inputs
+      scaled.scaleRows(by: s.map { ($0 / largest).squareRoot() })
+      m = gramMatrix(scaled, .yes)
+    } else {
+      m = gram ?? gramMatrix(inputs, .yes)
+    }
+    m.scale(by: fit.smoothness)
+    let d = m.rows
+    let largest = (0..<d).reduce(Element(0)) { max($0, m[$1, $1]) }
+    for i in 0..<d {
+      let ridge = hasBias && i == d - 1 ? 0 : ρ
+      m[i, i] += 2 * (ridge + γ) + 8 * Element.ulpOfOne * largest
+    }
+    return m
+  }
+
+  package func image(of w: Matrix<Element>) -> Matrix<Element> { matrixProduct(inputs, w) }
+
+  package func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element> {
+    matrixProduct(inputs, .yes, gradient)
+  }
+
+  package func remainder(_ w: Matrix<Element>) -> Element {
+    var value = ρ * squaredWeights(w, hasBias: hasBias)
+    if γ > 0 {
+      var step = w
+      step.add(-1, center)
+      value += γ * step.inner(step)
+    }
+    return value
+  }
+
+  /// Y − M⁻¹(G + 2ρY + 2γ(Y − W₀)).
+  package func majorantMinimiser(at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element> {
+    var step = slope
+    step.add(2 * (ρ + γ), y)
+    if γ > 0 { step.add(-2 * γ, center) }
+    if hasBias {
+      let last = (y.rows - 1) * y.columns
+      for j in 0..<y.columns { step.storage[last + j] -= 2 * ρ * y.storage[last + j] }
+    }
+    metric.solve(inPlace: &step)
+    var next = y
+    next.add(-1, step)
+    return next
+  }
+}
+
+/// ‖W‖² without the row of the bias.
+func squaredWeights<Element: Scalar>(_ w: Matrix<Element>, hasBias: Bool) -> Element {
+  let count = w.count - (hasBias ? w.columns : 0)
+  return w.withPointer { Element.dot(count, $0, $0) }
+}
+
+extension Matrix {
+  /// (X, 1): a last column of ones; X itself where there is no bias. Cost: the entries, copied.
+  func augmented(hasBias: Bool) -> Matrix {
+    guard hasBias else { return self }
+    let (n, d) = (rows, columns)
+    var result = Matrix(n, d + 1, fill: 1)
+    withPointer { x in
+      result.withMutablePointer { target in
+        for k in 0..<n { (target + k * (d + 1)).update(from: x + k * d, count: d) }
+      }
+    }
+    return result
+  }
+}
