@@ -71,6 +71,11 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
     return Matrix(indices.count, columns, storage: result)
   }
 
+  /// A copy of the first rows.
+  public func firstRows(_ count: Int) -> Matrix {
+    count == rows ? self : Matrix(count, columns, storage: Array(storage[..<(count * columns)]))
+  }
+
   /// The transposed matrix, copied in square tiles that stay in cache.
   public var transposed: Matrix {
     var result = Matrix(columns, rows)

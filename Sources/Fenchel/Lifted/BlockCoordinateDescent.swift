@@ -44,14 +44,14 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   /// - Throws: `FactorisationError` where a layer's weights have no unique solution in this precision; a ridge ρ gives
   ///   them one.
   public mutating func sweep() throws {
-    for l in (0..<program.hiddenLayers).reversed() { updateOutputs(l) }
+    for l in (0..<program.hiddenLayers).reversed() { try updateOutputs(l) }
     for l in (0...program.hiddenLayers).reversed() { try updateWeights(l) }
   }
 
   /// Solves the block of X_{l+1}, l = 0 … L − 1.
-  public mutating func updateOutputs(_ l: Int) {
+  public mutating func updateOutputs(_ l: Int) throws {
     let block = program.outputBlock(l, at: point)
-    let z = block.solve(from: point.outputs[l], tolerance: tolerance, maximumSteps: maximumSteps)
+    let z = try block.solve(from: point.outputs[l], tolerance: tolerance, maximumSteps: maximumSteps)
     let (below, above) = (Double(block.remainder(z)), Double(block.fit.value(at: block.image(of: z))))
     let isLast = l + 1 == program.hiddenLayers
     let before = objective.penalties[l] + (isLast ? objective.loss : objective.penalties[l + 1])
@@ -63,8 +63,8 @@ public struct BlockCoordinateDescent<Element: Scalar> {
 
   /// Solves the block of W_l, l = 0 … L.
   public mutating func updateWeights(_ l: Int) throws {
-    let block = try program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
-    let w = block.minimise(
+    let block = program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
+    let w = try block.minimise(
       from: point.network.weights[l], tolerance: tolerance, maximumSteps: maximumSteps)
     let (fit, ridge) = (Double(block.fit.value(at: block.image(of: w))), Double(block.remainder(w)))
     let isLast = l == program.hiddenLayers

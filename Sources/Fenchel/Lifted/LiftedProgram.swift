@@ -135,14 +135,12 @@ extension LiftedProgram {
   }
 
   /// The block of W_l, l = 0 … L, held near `center` by γ.
-  ///
-  /// - Throws: `FactorisationError` where it has no unique solution in this precision.
   func weightBlock(
     _ l: Int, at point: LiftedPoint<Element>, proximity γ: Element = 0, center: Matrix<Element>? = nil,
     gram: Matrix<Element>? = nil
-  ) throws -> WeightBlock<Element> {
+  ) -> WeightBlock<Element> {
     let hasBias = point.network.hasBias
-    return try WeightBlock(
+    return WeightBlock(
       fit: fit(ofLayer: l, at: point), inputs: inputs(ofLayer: l, at: point).augmented(hasBias: hasBias),
       hasBias: hasBias, ridge: ρ[l], proximity: γ, center: center ?? point.network.weights[l], gram: gram)
   }

@@ -5,6 +5,8 @@ import LinearAlgebra
 /// minimiser together with r is cheap: a block of a lifted model.
 package protocol MajorisedProblem<Element> {
   associatedtype Element: Scalar
+  /// What the curvature bound of f ∘ A is kept as.
+  associatedtype Majorant
   /// f.
   var fit: LayerFit<Element> { get }
   /// A v.
@@ -13,8 +15,12 @@ package protocol MajorisedProblem<Element> {
   func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element>
   /// r(v).
   func remainder(_ v: Matrix<Element>) -> Element
+  /// The bound on the curvature of f ∘ A.
+  ///
+  /// - Throws: `FactorisationError` where the majorant has no unique minimiser in this precision.
+  func majorant() throws -> Majorant
   /// argmin_v of the majorant at y plus r, where f ∘ A has the gradient `slope` at y.
-  func majorantMinimiser(at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element>
+  func minimiser(of majorant: Majorant, at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element>
 }
 
 extension MajorisedProblem {
@@ -25,9 +31,12 @@ extension MajorisedProblem {
   /// step (O'Donoghue & Candès 2015), ended where a step moves by at most `tolerance` of the point. The point of least
   /// value is returned, and never one worse than the start. A step costs one image and one pull-back, as images
   /// of extrapolated points are combined from those at hand.
+  ///
+  /// - Throws: what `majorant` throws.
   package func minimise(
     from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
-  ) -> Matrix<Element> {
+  ) throws -> Matrix<Element> {
+    let majorant = try majorant()
     var (x, tx) = (start, image(of: start))
     var best = (point: x, value: fit.value(at: tx) + remainder(x))
     var (y, ty) = (x, tx)
@@ -35,7 +44,7 @@ extension MajorisedProblem {
     var momentum = NesterovMomentum<Element>()
     for _ in 0..<maximumSteps {
       fit.gradient(at: ty, into: &gradient)
-      let next = majorantMinimiser(at: y, slope: pullBack(gradient))
+      let next = minimiser(of: majorant, at: y, slope: pullBack(gradient))
       let tNext = image(of: next)
       let value = fit.value(at: tNext) + remainder(next)
       guard value.isFinite else { break }

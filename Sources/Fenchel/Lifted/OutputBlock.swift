@@ -16,16 +16,12 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
   let λ: Element
   /// U: n × p.
   package let u: Matrix<Element>
-  /// A bound on the curvature of f(Z W + 1 bᵀ) in Z.
-  private let curvature: Element
-
   package init(
     fit: LayerFit<Element>, weights: Matrix<Element>, hasBias: Bool, penalty: any LayerPenalty<Element>,
     weight λ: Element, toward u: Matrix<Element>
   ) {
     (self.fit, self.weights, self.hasBias) = (fit, weights, hasBias)
     (self.penalty, self.λ, self.u) = (penalty, λ, u)
-    curvature = fit.smoothness * squaredNorm(weights, rows: u.columns)
   }
 
   package func image(of z: Matrix<Element>) -> Matrix<Element> {
@@ -47,8 +43,13 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
 
   package func remainder(_ z: Matrix<Element>) -> Element { λ * penalty.value(z, u) }
 
+  /// L: a bound on the curvature of f(Z W + 1 bᵀ) in Z. Cost of an eigenvalue problem of the smaller of p and q.
+  package func majorant() -> Element { fit.smoothness * squaredNorm(weights, rows: u.columns) }
+
   /// prox of (λ/L) D(·, U) at Y − G/L.
-  package func majorantMinimiser(at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element> {
+  package func minimiser(
+    of curvature: Element, at y: Matrix<Element>, slope: Matrix<Element>
+  ) -> Matrix<Element> {
     guard curvature > 0 else {
       var (argument, z) = (u, u)
       penalty.shift(&argument, weight: λ, against: slope)
@@ -65,19 +66,43 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
 extension OutputBlock {
   /// The minimiser, by Newton's method where it applies and by accelerated majorisation elsewhere; never worse than the
   /// start.
-  package func solve(from start: Matrix<Element>, tolerance: Element, maximumSteps: Int) -> Matrix<Element> {
+  package func solve(from start: Matrix<Element>, tolerance: Element, maximumSteps: Int) throws -> Matrix<
+    Element
+  > {
     if let newton = OutputNewton(self) {
       let z = newton.minimise(from: start, tolerance: tolerance, maximumSteps: 40)
       if value(z) <= value(start) { return z }
     }
-    return minimise(from: start, tolerance: tolerance, maximumSteps: maximumSteps)
+    return try minimise(from: start, tolerance: tolerance, maximumSteps: maximumSteps)
+  }
+}
+
+extension OutputBlock {
+  /// One step from the forward pass, where Z = φ(U) and T is its image: a Newton step in S = T where that applies, and
+  /// elsewhere φ(U − c G(L + cWᵀW)⁻¹Wᵀ), c = L/(κλ), G = ∇f(T), L its bound on curvature: Newton's step for
+  /// a quadratic fit, were nothing clipped.
+  func singleStep(from t: Matrix<Element>, outputs z: Matrix<Element>) -> Matrix<Element> {
+    if let newton = OutputNewton(self) { return newton.singleStep(from: t) }
+    var gradient = t
+    fit.gradient(at: t, into: &gradient)
+    let (p, c) = (u.columns, fit.smoothness / (penalty.curvature * λ))
+    let w = weights.firstRows(p)
+    var system = gramMatrix(w, .yes)
+    system.scale(by: c)
+    for i in 0..<system.rows { system[i, i] += 1 }
+    guard let factor = try? Cholesky(system) else { return z }
+    let damped = factor.solve(gradient.transposed).transposed
+    var (argument, result) = (u, u)
+    penalty.shift(&argument, weight: λ, against: pullBack(damped))
+    penalty.divergence.activate(argument, into: &result)
+    return result
   }
 }
 
 /// A bound on ‖W‖₂² for the first rows of W: the largest eigenvalue of the smaller Gram matrix, and what rounding may
 /// have taken from it.
 private func squaredNorm<Element: Scalar>(_ w: Matrix<Element>, rows: Int) -> Element {
-  let matrix = rows == w.rows ? w : Matrix(rows, w.columns, storage: Array(w.storage[..<(rows * w.columns)]))
+  let matrix = w.firstRows(rows)
   let gram = gramMatrix(matrix, matrix.rows <= matrix.columns ? .no : .yes)
   guard let eigen = try? SymmetricEigen(gram), let largest = eigen.values.last else {
     return matrix.inner(matrix)

@@ -17,27 +17,20 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
   let γ: Element
   /// W̃₀, read where γ > 0.
   let center: Matrix<Element>
-  private let metric: Cholesky<Element>
+  /// X̃ᵀX̃ where it is known already.
+  let gram: Matrix<Element>?
 
-  /// `gram` is X̃ᵀX̃ where it is known already. Cost n(d + 1)² without it, and d³/3.
-  ///
-  /// - Throws: `FactorisationError` where X̃ᵀX̃ is singular in this precision and neither ρ nor γ is positive.
   package init(
     fit: LayerFit<Element>, inputs: Matrix<Element>, hasBias: Bool, ridge ρ: Element,
-    proximity γ: Element = 0,
-    center: Matrix<Element>, gram: Matrix<Element>? = nil
-  ) throws {
+    proximity γ: Element = 0, center: Matrix<Element>, gram: Matrix<Element>? = nil
+  ) {
     (self.fit, self.inputs, self.hasBias) = (fit, inputs, hasBias)
-    (self.ρ, self.γ, self.center) = (ρ, γ, center)
-    metric = try Cholesky(Self.metric(fit, inputs, gram, hasBias, ρ, γ))
+    (self.ρ, self.γ, self.center, self.gram) = (ρ, γ, center, gram)
   }
 
-  /// L X̃ᵀSX̃ + 2ρI + 2γI, ρ not on the bias, with a trifle on its diagonal against rounding.
-  private static func metric(
-    _ fit: LayerFit<Element>, _ inputs: Matrix<Element>, _ gram: Matrix<Element>?, _ hasBias: Bool,
-    _ ρ: Element,
-    _ γ: Element
-  ) -> Matrix<Element> {
+  /// L X̃ᵀSX̃ + 2ρI + 2γI, ρ not on the bias, with a trifle on its diagonal against rounding. Cost n(d + 1)² where the
+  /// Gram matrix is not known, and d³/3.
+  package func majorant() throws -> Cholesky<Element> {
     var m: Matrix<Element>
     if let s = fit.sampleWeights {
       let largest = s.max() ?? 1
@@ -54,7 +47,7 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
       let ridge = hasBias && i == d - 1 ? 0 : ρ
       m[i, i] += 2 * (ridge + γ) + 8 * Element.ulpOfOne * largest
     }
-    return m
+    return try Cholesky(m)
   }
 
   package func image(of w: Matrix<Element>) -> Matrix<Element> { matrixProduct(inputs, w) }
@@ -74,7 +67,9 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
   }
 
   /// Y − M⁻¹(G + 2ρY + 2γ(Y − W₀)).
-  package func majorantMinimiser(at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element> {
+  package func minimiser(
+    of metric: Cholesky<Element>, at y: Matrix<Element>, slope: Matrix<Element>
+  ) -> Matrix<Element> {
     var step = slope
     step.add(2 * (ρ + γ), y)
     if γ > 0 { step.add(-2 * γ, center) }

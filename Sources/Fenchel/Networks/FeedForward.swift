@@ -64,7 +64,7 @@ public struct FeedForward<Element: Scalar>: Sendable, Equatable {
     for (index, w) in weights.enumerated() {
       let wide = w.converted(to: Double.self)
       let inputs = widths[index]
-      let matrix = Matrix(inputs, w.columns, storage: Array(wide.storage[..<(inputs * w.columns)]))
+      let matrix = wide.firstRows(inputs)
       let bias = hasBias ? wide.row(inputs) : [Double](repeating: 0, count: w.columns)
       layers.append(.dense(try Dense(weights: matrix, bias: bias)))
       if index < activations.count { layers.append(.activation(activations[index])) }

@@ -44,7 +44,7 @@ import Testing
       for step in oracle.trace {
         let index = Int(step.block.dropFirst(2))
         switch step.block.first {
-        case "X": descent.updateOutputs(try #require(index) - 1)
+        case "X": try descent.updateOutputs(try #require(index) - 1)
         case "W": try descent.updateWeights(try #require(index))
         default: break
         }
@@ -98,7 +98,7 @@ import Testing
     let first = last
     for _ in 0..<3 {
       for l in (0..<depth).reversed() {
-        descent.updateOutputs(l)
+        try descent.updateOutputs(l)
         #expect(descent.objective.total <= last * (1 + 1e-15), label)
         last = descent.objective.total
       }

@@ -54,7 +54,7 @@ import Testing
         fit: try fit(oracle, penalty, outputs: weights.columns), weights: augmented, hasBias: true,
         penalty: penalty, weight: λ, toward: u)
       let start = Activation.relu.apply(to: u)
-      let solution = block.solve(from: start, tolerance: 1e-13, maximumSteps: 20_000)
+      let solution = try block.solve(from: start, tolerance: 1e-13, maximumSteps: 20_000)
       // λB and (λ/2)‖Z − U‖² differ by a constant, where the oracle's formula has the latter.
       let constant =
         oracle.lam == nil ? 0 : λ / 2 * u.storage.reduce(0) { $0 + min($1, 0) * min($1, 0) }
@@ -87,9 +87,9 @@ import Testing
         } else {
           .loss(try SoftmaxLoss(targets: oneHot(try #require(oracle.labels), start.columns)))
         }
-      let block = try WeightBlock(
+      let block = WeightBlock(
         fit: fit, inputs: x, hasBias: false, ridge: oracle.rho ?? 0, proximity: oracle.gamma, center: start)
-      let solution = block.minimise(from: start, tolerance: 1e-13, maximumSteps: 50_000)
+      let solution = try block.minimise(from: start, tolerance: 1e-13, maximumSteps: 50_000)
       #expect(abs(block.value(solution) - oracle.objective) <= 1e-9 * max(1, oracle.objective))
       #expect(largestDifference(solution, Matrix(rows: oracle.W).transposed) < 2e-6, "\(name)")
     }

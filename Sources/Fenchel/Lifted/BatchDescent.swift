@@ -1,0 +1,207 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Batched block-coordinate descent on a Fenchel lifted model, one step a block (after Gu, Askari & El Ghaoui 2019,
+/// Algorithm 2 with K = 1): for every batch the outputs X_L … X_1 move once from the forward pass to where the layer above
+/// wants them, then every layer's weights make one step toward these outputs, preconditioned by the curvature that
+/// the exact block would have, γ‖W − W₀‖² included:
+///
+///     X_L:  one Newton step                    X_l = φ(U − c R(I + cWᵀW)⁻¹Wᵀ),  R = φ(U_{l+1}) − X_{l+1},  c = λ_l/λ_{l−1}
+///     W_L:  W − M⁻¹∇ℓ,  M = L X̃ᵀX̃ + 2γI      W_l: V ← μV − ω λ M⁻¹X̃ᵀ(φ(X̃W) − X_{l+1}),  W ← W + V
+///
+/// with the share of unclipped samples of each unit as the curvature of B, and momentum μ on the centre of the
+/// proximal term. Neither monotone nor exact: fast.
+struct BatchDescent<Element: Scalar> {
+  let settings: BatchDescentSettings
+  private(set) var network: FeedForward<Element>
+  private var velocities: [Matrix<Element>]
+  private var metrics: [LayerMetric<Element>]
+  private let penalties: [FenchelPenalty<Element>]
+  private var batches = 0
+  /// Grows with the epochs.
+  var proximityFactor: Element = 1
+
+  /// `moments` are those of the inputs in their axes.
+  init(_ network: FeedForward<Element>, settings: BatchDescentSettings, moments: [Element]) {
+    self.network = network
+    self.settings = settings
+    velocities = network.weights.map { Matrix($0.rows, $0.columns) }
+    penalties = network.activations.map { FenchelPenalty($0.divergence(Element.self)) }
+    metrics = network.weights.indices.map { l in
+      l == 0 && network.activations.count > 0
+        ? .diagonal(network.hasBias ? moments + [1] : moments) : .unknown
+    }
+  }
+
+  private var λ: Element { Element(settings.λ) }
+  private var last: Int { network.activations.count }
+
+  /// One batch X: m × d with its loss. Returns the loss of the network as it was.
+  mutating func step(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
+    defer { batches += 1 }
+    let forward = ForwardPass(network, x)
+    var slope = forward.inputs[last]
+    let value = loss.gradient(at: forward.inputs[last], into: &slope)
+    let targets = self.targets(forward, loss)
+    updateLastWeights(targets.last ?? x, loss)
+    for l in 0..<last {
+      updateWeights(l, inputs: l == 0 ? x : targets[l - 1], toward: targets[l], forward)
+    }
+    return value
+  }
+
+  /// The outputs X_1 … X_L that the layers above want.
+  private func targets(_ forward: ForwardPass<Element>, _ loss: any Loss<Element>) -> [Matrix<Element>] {
+    var targets: [Matrix<Element>] = []
+    for l in (0..<last).reversed() {
+      let u = forward.inputs[l]
+      let isLast = l == last - 1
+      let fit: LayerFit<Element> = isLast ? .loss(loss) : .outputs(targets[0], penalties[l + 1], weight: λ)
+      let block = OutputBlock(
+        fit: fit, weights: network.weights[l + 1], hasBias: network.hasBias, penalty: penalties[l],
+        weight: λ, toward: u)
+      targets.insert(block.singleStep(from: forward.inputs[l + 1], outputs: forward.outputs[l]), at: 0)
+    }
+    return targets
+  }
+
+  private mutating func updateLastWeights(_ inputs: Matrix<Element>, _ loss: any Loss<Element>) {
+    let x = inputs.augmented(hasBias: network.hasBias)
+    let γ = Element(settings.lastProximity) * Element(x.rows) * proximityFactor
+    refresh(last, x, curvature: loss.smoothness, γ)
+    let t = matrixProduct(x, network.weights[last])
+    var gradient = t
+    loss.gradient(at: t, into: &gradient)
+    var step = matrixProduct(x, .yes, gradient)
+    metrics[last].divide(&step, activity: [], proximity: 2 * γ, samples: Element(x.rows))
+    network.weights[last].add(-1, step)
+  }
+
+  private mutating func updateWeights(
+    _ l: Int, inputs: Matrix<Element>, toward outputs: Matrix<Element>, _ forward: ForwardPass<Element>
+  ) {
+    let x = inputs.augmented(hasBias: network.hasBias)
+    let γ = Element(settings.proximity) * Element(x.rows) * proximityFactor
+    var (u, v) = (forward.inputs[l], forward.outputs[l])
+    if l > 0 {
+      u = matrixProduct(x, network.weights[l])
+      penalties[l].divergence.activate(u, into: &v)
+    }
+    let activity = penalties[l].divergence.columnSlopes(of: v, at: u)
+    let mean = activity.reduce(0, +) / Element(max(activity.count, 1))
+    if l > 0 { refresh(l, x, curvature: λ * mean, γ) }
+    v.add(-1, outputs)
+    var step = matrixProduct(x, .yes, v)
+    metrics[l].divide(
+      &step, activity: activity.map { λ * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.rows))
+    velocities[l].scale(by: Element(settings.momentum))
+    velocities[l].add(-Element(settings.relaxation) * λ, step)
+    network.weights[l].add(1, velocities[l])
+  }
+
+  /// Factorises a layer's metric anew where that is due.
+  private mutating func refresh(_ l: Int, _ x: Matrix<Element>, curvature: Element, _ γ: Element) {
+    guard batches < 10 || batches.isMultiple(of: settings.refreshInterval) else { return }
+    var m = gramMatrix(x, .yes)
+    m.scale(by: curvature)
+    for i in 0..<m.rows { m[i, i] += 2 * γ }
+    if let factor = try? Cholesky(m) { metrics[l] = .factor(factor) }
+  }
+}
+
+/// The numbers of `BatchDescent`. Proximities are for each sample of a batch, so that they hold for any batch size.
+public struct BatchDescentSettings: Codable, Sendable, Equatable {
+  /// λ of every layer.
+  public var λ = 1.0
+  /// γ of the hidden layers' weights, for each sample of a batch.
+  public var proximity = 0.1
+  /// γ of the last layer's weights, for each sample of a batch.
+  public var lastProximity = 0.2
+  /// μ.
+  public var momentum = 0.8
+  /// ω.
+  public var relaxation = 3.0
+  /// Batches between factorisations of the curvature of inner layers.
+  public var refreshInterval = 10
+
+  public init() {}
+}
+
+/// U_l and X_{l+1} of a forward pass, l = 0 … L; the last U is the output.
+private struct ForwardPass<Element: Scalar> {
+  var inputs: [Matrix<Element>] = []
+  var outputs: [Matrix<Element>] = []
+
+  init(_ network: FeedForward<Element>, _ x: Matrix<Element>) {
+    for l in network.weights.indices {
+      var u = Matrix<Element>(x.rows, network.weights[l].columns)
+      network.preactivate(l == 0 ? x : outputs[l - 1], layer: l, into: &u)
+      if l < network.activations.count {
+        var v = u
+        network.activations[l].divergence(Element.self).activate(u, into: &v)
+        outputs.append(v)
+      }
+      inputs.append(u)
+    }
+  }
+}
+
+/// The curvature of a layer's weights, as far as it is known.
+private enum LayerMetric<Element: Scalar> {
+  case unknown
+  /// Second moments of the inputs in their axes, for which X̃ᵀX̃ is diagonal.
+  case diagonal([Element])
+  /// Of L X̃ᵀX̃ + 2γI.
+  case factor(Cholesky<Element>)
+
+  /// G ← M⁻¹G.
+  func divide(
+    _ g: inout Matrix<Element>, activity: [Element], proximity γ: Element, samples: Element
+  ) {
+    switch self {
+    case .unknown: g.scale(by: 1 / γ)
+    case .factor(let cholesky): cholesky.solve(inPlace: &g)
+    case .diagonal(let moments):
+      let (d, p) = (g.rows, g.columns)
+      g.withMutablePointer { divideByOuterSum($0, d, p, moments, activity, samples, γ) }
+    }
+  }
+}
+
+/// g_ij ← g_ij / (m a_j λ_i + γ).
+@specialized(where Element == Double)
+@specialized(where Element == Float)
+private func divideByOuterSum<Element: Scalar>(
+  _ g: UnsafeMutablePointer<Element>, _ d: Int, _ p: Int, _ moments: [Element], _ activity: [Element],
+  _ m: Element, _ γ: Element
+) {
+  for i in 0..<d {
+    let (row, moment) = (g + i * p, m * moments[i])
+    for j in 0..<p { row[j] /= moment * activity[j] + γ }
+  }
+}
+
+extension ActivationDivergence {
+  /// The mean slope of φ in each column, φ(U) = V: the share of unclipped entries of a projection, the bound elsewhere.
+  func columnSlopes(of v: Matrix<Element>, at u: Matrix<Element>) -> [Element] {
+    guard isIntervalProjection else { return [Element](repeating: smoothness, count: u.columns) }
+    return shareOfEqualEntries(v, u)
+  }
+}
+
+/// For each column the share of entries that are equal in two matrices.
+@specialized(where Element == Double)
+@specialized(where Element == Float)
+private func shareOfEqualEntries<Element: Scalar>(_ a: Matrix<Element>, _ b: Matrix<Element>) -> [Element] {
+  let (m, p) = (a.rows, a.columns)
+  var share = [Element](repeating: 0, count: p)
+  withPointers(a, b, &share) { a, b, share in
+    for k in 0..<m {
+      let (a, b) = (a + k * p, b + k * p)
+      for j in 0..<p { share[j] += a[j] == b[j] ? 1 : 0 }
+    }
+  }
+  let scale = 1 / Element(max(m, 1))
+  for j in 0..<p { share[j] *= scale }
+  return share
+}

@@ -1,0 +1,189 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// How a lifted model is trained.
+public struct LiftedSettings: Codable, Sendable, Equatable {
+  /// Passes over the data; sweeps over the blocks where all data are one batch.
+  public var epochs = 10
+  /// Samples of a batch, or nil for all of them at once: block-coordinate descent with exact blocks.
+  public var batchSize: Int? = 500
+  /// λ of every layer where all data are one batch.
+  public var λ = 1.0
+  /// ρ of every layer where all data are one batch.
+  public var ρ = 1e-3
+  /// The numbers of the batched method.
+  public var batched = BatchDescentSettings()
+  /// The share of the inputs' second moment that the batched method keeps, from the largest directions down; 1 keeps all.
+  public var inputShare = 0.99
+  public var seed: UInt64 = 0
+
+  public init() {}
+}
+
+/// The state of a training by epochs, for histories and progress lines.
+public struct Epoch: Codable, Sendable, Equatable {
+  /// Counted from 1.
+  public var number: Int
+  /// The mean loss over the epoch's batches as each was met; of whole-data sweeps the model's value instead.
+  @FiniteOrNull public var loss: Double
+  /// Seconds since training began.
+  public var seconds: Double
+
+  public init(number: Int, loss: Double, seconds: Double) {
+    self.number = number
+    self.loss = loss
+    self.seconds = seconds
+  }
+}
+
+/// Trains networks as lifted models: batched, or block by block on the whole data.
+public struct LiftedTraining<Element: Scalar> {
+  public let form: LiftedForm
+  public let settings: LiftedSettings
+  public var limits = Limits()
+  public var progress: ProgressHandler?
+  /// Called after every epoch with the network so far.
+  public var observer: ((Epoch, FeedForward<Element>) -> Void)?
+
+  public init(_ form: LiftedForm, settings: LiftedSettings) {
+    self.form = form
+    self.settings = settings
+  }
+
+  /// A trained network, with how its training went.
+  public struct Outcome: Sendable {
+    public var network: FeedForward<Element>
+    public var status: Status
+    public var history: [Epoch]
+    /// The model's value at the end of block-coordinate descent on whole data.
+    public var objective: LiftedObjective?
+  }
+
+  /// Trains from a network on X: n × d and targets Y: n × c.
+  ///
+  /// - Throws: `LiftedError` for settings that fit no model; `LossError` for targets outside of the loss's domain.
+  public func run(
+    from network: FeedForward<Element>, x: Matrix<Element>, targets: Matrix<Element>, weights: [Element],
+    loss kind: LossKind
+  ) throws -> Outcome {
+    try check()
+    let run = Run(x: x, targets: targets, weights: weights, kind: kind, start: ContinuousClock().now)
+    guard let batchSize = settings.batchSize, form == .fenchel else { return try sweep(network, run) }
+    return try descend(network, run, batchSize: batchSize)
+  }
+
+  private struct Run {
+    let x, targets: Matrix<Element>
+    let weights: [Element]
+    let kind: LossKind
+    let start: ContinuousClock.Instant
+    var seconds: Double { start.duration(to: ContinuousClock().now).seconds }
+  }
+
+  private func check() throws {
+    let numbers = [
+      ("λ", settings.λ), ("λ", settings.batched.λ), ("γ", settings.batched.proximity),
+      ("γ of the last layer", settings.batched.lastProximity), ("relaxation", settings.batched.relaxation),
+    ]
+    for (name, value) in numbers where !(value.isFinite && value > 0) {
+      throw LiftedError.parameter(name, value, allowed: "a finite number greater than 0")
+    }
+    guard (0..<1).contains(settings.batched.momentum) else {
+      throw LiftedError.parameter(
+        "momentum", settings.batched.momentum, allowed: "a number from 0 to below 1")
+    }
+    guard settings.inputShare > 0, settings.inputShare <= 1 else {
+      throw LiftedError.parameter("input share", settings.inputShare, allowed: "a number above 0, at most 1")
+    }
+    guard settings.batchSize ?? 1 > 0 else {
+      throw LiftedError.parameter(
+        "batch size", Double(settings.batchSize ?? 0), allowed: "a whole number above 0")
+    }
+  }
+
+  /// Why training must end now, if it must.
+  private func interruption(_ run: Run) -> Status? {
+    if limits.cancellation?.isRequested == true { return .cancelled }
+    if let seconds = limits.seconds, run.seconds >= seconds { return .stoppedAtLimit(.time) }
+    return nil
+  }
+
+  private func report(_ epoch: Epoch, _ network: FeedForward<Element>, phase: String) {
+    observer?(epoch, network)
+    progress?(Progress(phase: phase, iteration: epoch.number, seconds: epoch.seconds))
+  }
+}
+
+// MARK: Whole data
+
+extension LiftedTraining {
+  private func sweep(_ network: FeedForward<Element>, _ run: Run) throws -> Outcome {
+    let layers = network.activations.count
+    let program = try LiftedProgram(
+      x: run.x, loss: run.kind.makeLoss(targets: run.targets, weights: run.weights), kind: run.kind,
+      activations: network.activations, form: form,
+      λ: [Element](repeating: Element(settings.λ), count: layers),
+      ρ: [Element](repeating: Element(settings.ρ), count: layers + 1))
+    var descent = try BlockCoordinateDescent(program, from: network, tolerance: 1e-3, maximumSteps: 10)
+    var outcome = Outcome(network: network, status: .stoppedAtLimit(.iterations), history: [])
+    for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
+      if let status = interruption(run) {
+        outcome.status = status
+        break
+      }
+      try descent.sweep()
+      let epoch = Epoch(number: number, loss: descent.objective.total, seconds: run.seconds)
+      outcome.history.append(epoch)
+      report(epoch, descent.point.network, phase: "sweeps")
+    }
+    outcome.network = descent.point.network
+    outcome.objective = descent.objective
+    if outcome.history.count == settings.epochs { outcome.status = .solved }
+    return outcome
+  }
+}
+
+// MARK: Batches
+
+extension LiftedTraining {
+  private func descend(_ network: FeedForward<Element>, _ run: Run, batchSize: Int) throws -> Outcome {
+    let hasBias = network.hasBias
+    let basis = try InputBasis(run.x, share: settings.inputShare)
+    let x = basis.rotated(run.x)
+    var turned = network
+    turned.weights[0] = basis.entering(network.weights[0], hasBias: hasBias)
+    var descent = BatchDescent(turned, settings: settings.batched, moments: basis.moments)
+    /// The network on the inputs as they were: what the directions that were left out see stays as it began.
+    func original() -> FeedForward<Element> {
+      var result = descent.network
+      result.weights[0] = basis.leaving(result.weights[0], hasBias: hasBias)
+      return result
+    }
+    let batches = Minibatches(samples: x.rows, batchSize: batchSize, seed: settings.seed)
+    var outcome = Outcome(network: network, status: .solved, history: [])
+    epochs: for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
+      descent.proximityFactor = Element(Double(number).squareRoot())
+      var (sum, weight) = (0.0, 0.0)
+      for rows in batches.epoch(number - 1) {
+        if let status = interruption(run) {
+          outcome.status = status
+          break epochs
+        }
+        let loss = try run.kind.loss(of: rows, targets: run.targets, weights: run.weights)
+        let value = descent.step(x.selectingRows(rows), loss)
+        guard value.isFinite else {
+          outcome.status = .numericalFailure
+          return outcome
+        }
+        sum += Double(value)
+        weight += Double(loss.weights.reduce(0, +))
+      }
+      let epoch = Epoch(number: number, loss: sum / max(weight, .leastNormalMagnitude), seconds: run.seconds)
+      outcome.network = original()
+      outcome.history.append(epoch)
+      report(epoch, outcome.network, phase: "epochs")
+    }
+    if outcome.status != .solved { outcome.network = original() }
+    return outcome
+  }
+}
