@@ -21,6 +21,7 @@ public func checkDivergence<D: ActivationDivergence>(
     #expect(d.divergence(w, u) >= 0, label)
     let sum = Double(d.potential(at: w)) + Double(d.conjugate(at: u)) - inner(w, u)
     #expect(abs(Double(d.divergence(w, u)) - sum) <= rounding, label)
+    checkDerivative(d, u, v, along: other, label)
     checkConvexity(d, v, w, u, other, rounding, label)
     checkGradients(d, v, w, u, other, rounding, label)
     checkProx(d, near: other, toward: v, step: T([0.1, 1, 10][trial % 3]), rounding, label)
@@ -33,6 +34,29 @@ private func activation<D: ActivationDivergence>(_ d: D, _ u: Matrix<D.Element>)
   #expect(abs(Double(value - d.conjugate(at: u))) <= margin(D.Element.self, 16, Double(value)), "\(d.name)")
   #expect(d.potential(at: v).isFinite, "\(d.name): φ leaves the domain")
   return v
+}
+
+/// `map` is `activate` alone; the derivative is a symmetric matrix and, in Double where steps are small, that of
+/// central differences.
+private func checkDerivative<D: ActivationDivergence>(
+  _ d: D, _ u: Matrix<D.Element>, _ v: Matrix<D.Element>, along direction: Matrix<D.Element>, _ label: Comment
+) {
+  typealias T = D.Element
+  var mapped = u
+  d.map(&mapped)
+  #expect(distance(mapped, v) <= margin(T.self, 16, inner(v, v).squareRoot()), label)
+  guard d.smoothness.isFinite else { return }
+  var (image, other) = (direction, u)
+  d.multiplyByDerivative(at: v, &image)
+  d.multiplyByDerivative(at: v, &other)
+  let size = inner(u, u) + inner(direction, direction)
+  #expect(abs(inner(image, u) - inner(other, direction)) <= margin(T.self, 64, size), label)
+  guard T.ulpOfOne < 1e-10 else { return }
+  let step: T = 1e-6
+  var (up, down) = (combine(1, u, step, direction), combine(1, u, -step, direction))
+  d.map(&up)
+  d.map(&down)
+  #expect(distance(combine(0.5 / step, up, -0.5 / step, down), image) <= 1e-7 * size, label)
 }
 
 private func checkConvexity<D: ActivationDivergence>(

@@ -21,6 +21,11 @@ public protocol ActivationDivergence<Element>: Sendable {
   /// V ← φ(U); returns Φ*(U). Cost mp.
   @discardableResult
   func activate(_ u: Matrix<Element>, into v: inout Matrix<Element>) -> Element
+  /// U ← φ(U), without Φ*(U). Cost mp.
+  func map(_ u: inout Matrix<Element>)
+  /// D ← φ′(U) D for the outputs V = φ(U). The derivative of a row, ∇²Φ*, is symmetric, so this is its adjoint too.
+  /// Where φ has a kink, the derivative on one side of it. Cost mp.
+  func multiplyByDerivative(at v: Matrix<Element>, _ d: inout Matrix<Element>)
   /// U ← φ⁻¹(V), where Φ has a kink the subgradient of least size, ±∞ where the domain ends in a vertical tangent.
   /// Defined on the domain only. Cost mp.
   func invert(_ v: Matrix<Element>, into u: inout Matrix<Element>)

@@ -11,6 +11,8 @@ public protocol EntrywiseDivergence<Element>: ActivationDivergence {
   func conjugate(_ u: Element) -> Element
   /// φ(u).
   func activation(_ u: Element) -> Element
+  /// φ′(u) by the output v = φ(u).
+  func slope(_ v: Element) -> Element
   /// φ⁻¹(v) for v in the domain.
   func inverse(_ v: Element) -> Element
   /// B(v, u).
@@ -33,6 +35,15 @@ extension EntrywiseDivergence {
   @discardableResult
   public func activate(_ u: Matrix<Element>, into v: inout Matrix<Element>) -> Element {
     sweep(.activation, u, into: &v)
+  }
+
+  public func map(_ u: inout Matrix<Element>) {
+    let count = u.count
+    u.withMutablePointer { u in _ = sweep(.map, count: count, u, u, u) }
+  }
+
+  public func multiplyByDerivative(at v: Matrix<Element>, _ d: inout Matrix<Element>) {
+    _ = sweep(.derivative, v, into: &d)
   }
 
   public func invert(_ v: Matrix<Element>, into u: inout Matrix<Element>) {
@@ -95,6 +106,10 @@ public struct DivergencePass<Element: Scalar> {
     case conjugate
     /// Writes φ(u) and sums Φ*(u).
     case activation
+    /// Writes φ(u).
+    case map
+    /// Multiplies what is there by φ′, from the outputs.
+    case derivative
     /// Writes φ⁻¹(v).
     case inverse
     /// Sums B(v, u), v first.
@@ -121,6 +136,8 @@ public struct DivergencePass<Element: Scalar> {
         output[i] = divergence.activation(u)
         return divergence.conjugate(u)
       }
+    case .map: write { divergence.activation(first[$0]) }
+    case .derivative: write { output[$0] * divergence.slope(first[$0]) }
     case .inverse:
       sum { i in
         output[i] = divergence.inverse(first[i])
@@ -141,5 +158,28 @@ public struct DivergencePass<Element: Scalar> {
     var total: Element = 0
     for i in entries { total = Relaxed.sum(total, body(i)) }
     return total
+  }
+
+  /// Writes what `body` gives for each entry; sums nothing.
+  @inline(__always)
+  private func write(_ body: (Int) -> Element) -> Element {
+    for i in entries { output[i] = body(i) }
+    return 0
+  }
+
+  /// Writes body(1/(1 + e⁻ᶻ), log(1 + eᶻ)) for z = factor·u, by blocks through the vectorised kernel.
+  @inline(__always)
+  func writeLogistic(_ factor: Element, _ body: (Element, Element) -> Element) -> Element {
+    let block = 512
+    return withTemporary(Element.self, 2 * block) { z in
+      let value = z + block
+      for start in stride(from: entries.lowerBound, to: entries.upperBound, by: block) {
+        let count = min(block, entries.upperBound - start)
+        for i in 0..<count { z[i] = factor * first[start + i] }
+        Element.softplus(z, value: value, count)
+        for i in 0..<count { output[start + i] = body(z[i], value[i]) }
+      }
+      return 0
+    }
   }
 }

@@ -39,6 +39,9 @@ public struct IntervalDivergence<Element: Scalar>: EntrywiseDivergence {
   @inline(__always)
   public func activation(_ u: Element) -> Element { u < lower ? lower : u > upper ? upper : u }
 
+  @inline(__always)
+  public func slope(_ v: Element) -> Element { v > lower && v < upper ? 1 : 0 }
+
   public func inverse(_ v: Element) -> Element { v }
 
   public func divergence(_ v: Element, _ u: Element) -> Element {

@@ -27,6 +27,9 @@ public struct LeakyReLUDivergence<Element: Scalar>: EntrywiseDivergence {
   public func activation(_ u: Element) -> Element { u >= 0 ? u : α * u }
 
   @inline(__always)
+  public func slope(_ v: Element) -> Element { v > 0 ? 1 : α }
+
+  @inline(__always)
   public func inverse(_ v: Element) -> Element { v >= 0 ? v : v / α }
 
   public func minimiser(near x: Element, step γ: Element) -> Element { x / (1 + (x >= 0 ? γ : γ / α)) }

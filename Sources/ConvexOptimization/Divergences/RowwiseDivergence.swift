@@ -7,6 +7,8 @@ public protocol RowwiseDivergence<Element>: ActivationDivergence {
   func potential(_ v: UnsafeBufferPointer<Element>) -> Element
   /// v ← φ(u); returns Φ*(u).
   func activate(_ u: UnsafeBufferPointer<Element>, into v: UnsafeMutablePointer<Element>) -> Element
+  /// d ← φ′(u) d by the outputs v = φ(u).
+  func multiplyByDerivative(at v: UnsafeBufferPointer<Element>, _ d: UnsafeMutablePointer<Element>)
   /// u ← φ⁻¹(v) for v in the domain.
   func invert(_ v: UnsafeBufferPointer<Element>, into u: UnsafeMutablePointer<Element>)
   /// v ← argmin_v γΦ(v) + ½‖v − x‖² for γ > 0.
@@ -25,6 +27,19 @@ extension RowwiseDivergence {
   @discardableResult
   public func activate(_ u: Matrix<Element>, into v: inout Matrix<Element>) -> Element {
     write(u, into: &v) { activate($0, into: $1) }
+  }
+
+  public func map(_ u: inout Matrix<Element>) {
+    var v = u
+    _ = write(u, into: &v) { activate($0, into: $1) }
+    u = v
+  }
+
+  public func multiplyByDerivative(at v: Matrix<Element>, _ d: inout Matrix<Element>) {
+    _ = write(v, into: &d) { row, target in
+      multiplyByDerivative(at: row, target)
+      return 0
+    }
   }
 
   public func invert(_ v: Matrix<Element>, into u: inout Matrix<Element>) {

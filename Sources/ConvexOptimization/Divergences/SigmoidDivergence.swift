@@ -23,6 +23,9 @@ public struct SigmoidDivergence<Element: Scalar>: EntrywiseDivergence {
     return u >= 0 ? 1 / (1 + e) : e / (1 + e)
   }
 
+  @inline(__always)
+  public func slope(_ v: Element) -> Element { v * (1 - v) }
+
   /// log(v/(1 − v)).
   public func inverse(_ v: Element) -> Element { .log(v) - .log(onePlus: -v) }
 
@@ -35,5 +38,8 @@ public struct SigmoidDivergence<Element: Scalar>: EntrywiseDivergence {
 
   @specialized(where Element == Double)
   @specialized(where Element == Float)
-  public func run(_ pass: DivergencePass<Element>) -> Element { pass.run(self) }
+  public func run(_ pass: DivergencePass<Element>) -> Element {
+    if case .map = pass.operation { return pass.writeLogistic(1) { sigmoid, _ in sigmoid } }
+    return pass.run(self)
+  }
 }

@@ -10,6 +10,7 @@ public struct SignDivergence<Element: Scalar>: EntrywiseDivergence {
   public func potential(_ v: Element) -> Element { abs(v) <= 1 ? 0 : .infinity }
   public func conjugate(_ u: Element) -> Element { abs(u) }
   public func activation(_ u: Element) -> Element { u > 0 ? 1 : u < 0 ? -1 : 0 }
+  public func slope(_ v: Element) -> Element { 0 }
   public func inverse(_ v: Element) -> Element { 0 }
   public func minimiser(near x: Element, step γ: Element) -> Element { min(max(x, -1), 1) }
 

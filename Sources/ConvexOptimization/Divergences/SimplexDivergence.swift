@@ -26,6 +26,20 @@ public struct SimplexDivergence<Element: Scalar>: RowwiseDivergence {
     return sum
   }
 
+  /// d less its mean over the entries with v > 0, 0 elsewhere.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  public func multiplyByDerivative(
+    at v: UnsafeBufferPointer<Element>, _ d: UnsafeMutablePointer<Element>
+  ) {
+    var (sum, count): (Element, Element) = (0, 0)
+    for i in v.indices where v[i] > 0 {
+      sum += d[i]
+      count += 1
+    }
+    for i in v.indices { d[i] = v[i] > 0 ? d[i] - sum / count : 0 }
+  }
+
   public func invert(_ v: UnsafeBufferPointer<Element>, into u: UnsafeMutablePointer<Element>) {
     for i in v.indices { u[i] = v[i] }
   }

@@ -27,6 +27,10 @@ public struct SineDivergence<Element: Scalar>: EntrywiseDivergence {
   @inline(__always)
   public func activation(_ u: Element) -> Element { u > Self.end ? 1 : u < -Self.end ? -1 : .sin(u) }
 
+  /// √(1 − v²) = cos u.
+  @inline(__always)
+  public func slope(_ v: Element) -> Element { max(0, (1 - v) * (1 + v)).squareRoot() }
+
   public func inverse(_ v: Element) -> Element { .asin(v) }
 
   public func minimiser(near x: Element, step γ: Element) -> Element {

@@ -28,6 +28,9 @@ public struct SoftThresholdDivergence<Element: Scalar>: EntrywiseDivergence {
   @inline(__always)
   public func activation(_ u: Element) -> Element { u > λ ? u - λ : u < -λ ? u + λ : 0 }
 
+  @inline(__always)
+  public func slope(_ v: Element) -> Element { v == 0 ? 0 : 1 }
+
   public func inverse(_ v: Element) -> Element { v > 0 ? v + λ : v < 0 ? v - λ : 0 }
 
   /// B = ½(v − φ(u))² and, where φ(u) = 0 or v has the other sign, what λ|v| − (u − φ(u))v adds.

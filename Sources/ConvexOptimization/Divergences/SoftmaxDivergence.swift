@@ -30,6 +30,17 @@ public struct SoftmaxDivergence<Element: Scalar>: RowwiseDivergence {
     return largest + .log(sum)
   }
 
+  /// v ∘ (d − ⟨v, d⟩).
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  public func multiplyByDerivative(
+    at v: UnsafeBufferPointer<Element>, _ d: UnsafeMutablePointer<Element>
+  ) {
+    var inner: Element = 0
+    for i in v.indices { inner += v[i] * d[i] }
+    for i in v.indices { d[i] = v[i] * (d[i] - inner) }
+  }
+
   @specialized(where Element == Double)
   @specialized(where Element == Float)
   public func invert(_ v: UnsafeBufferPointer<Element>, into u: UnsafeMutablePointer<Element>) {

@@ -27,6 +27,9 @@ public struct SoftplusDivergence<Element: Scalar>: EntrywiseDivergence {
   @inline(__always)
   public func activation(_ u: Element) -> Element { max(u, 0) + .log(onePlus: .exp(-abs(u))) }
 
+  /// 1 − e⁻ᵛ.
+  public func slope(_ v: Element) -> Element { -.expMinusOne(-v) }
+
   /// log(eᵛ − 1).
   public func inverse(_ v: Element) -> Element { v + .log(-.expMinusOne(-v)) }
 
@@ -38,5 +41,8 @@ public struct SoftplusDivergence<Element: Scalar>: EntrywiseDivergence {
 
   @specialized(where Element == Double)
   @specialized(where Element == Float)
-  public func run(_ pass: DivergencePass<Element>) -> Element { pass.run(self) }
+  public func run(_ pass: DivergencePass<Element>) -> Element {
+    if case .map = pass.operation { return pass.writeLogistic(1) { _, softplus in softplus } }
+    return pass.run(self)
+  }
 }

@@ -29,6 +29,9 @@ public struct TanhDivergence<Element: Scalar>: EntrywiseDivergence {
   @inline(__always)
   public func activation(_ u: Element) -> Element { .tanh(u) }
 
+  @inline(__always)
+  public func slope(_ v: Element) -> Element { (1 - v) * (1 + v) }
+
   public func inverse(_ v: Element) -> Element { .atanh(v) }
 
   public func minimiser(near x: Element, step γ: Element) -> Element {
@@ -40,5 +43,9 @@ public struct TanhDivergence<Element: Scalar>: EntrywiseDivergence {
 
   @specialized(where Element == Double)
   @specialized(where Element == Float)
-  public func run(_ pass: DivergencePass<Element>) -> Element { pass.run(self) }
+  public func run(_ pass: DivergencePass<Element>) -> Element {
+    // 2σ(2u) − 1, to an ulp of 1.
+    if case .map = pass.operation { return pass.writeLogistic(2) { sigmoid, _ in 2 * sigmoid - 1 } }
+    return pass.run(self)
+  }
 }
