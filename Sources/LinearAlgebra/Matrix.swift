@@ -76,6 +76,23 @@ public struct Matrix<Element: Scalar>: Sendable, Equatable {
     count == rows ? self : Matrix(count, columns, storage: Array(storage[..<(count * columns)]))
   }
 
+  /// Row i ← row indices[i] of another matrix, for as many rows as there are indices. Cost: their entries, in
+  /// parallel.
+  public mutating func setRows(from source: Matrix, _ indices: ArraySlice<Int>) {
+    precondition(source.columns == columns && indices.count == rows, "rows of another shape")
+    let (columns, size) = (columns, max(1, (1 << 14) / max(1, columns)))
+    let (count, first) = (rows * columns, indices.startIndex)
+    withMutablePointer { target in
+      source.withPointer { source in
+        Parallel.forEach(tiles: Parallel.tiles(of: size, covering: indices.count), work: count) { tile in
+          for i in Parallel.range(ofTile: tile, size: size, count: indices.count) {
+            (target + i * columns).update(from: source + indices[first + i] * columns, count: columns)
+          }
+        }
+      }
+    }
+  }
+
   /// The transposed matrix, copied in square tiles that stay in cache.
   public var transposed: Matrix {
     var result = Matrix(columns, rows)

@@ -37,6 +37,12 @@ extension EntrywiseLoss {
     return result
   }
 
+  public func restricted(toSamples samples: ArraySlice<Int>) -> Self {
+    var result = self
+    result.data = data.selecting(samples)
+    return result
+  }
+
   public var smoothness: Element {
     entrySmoothness.isFinite ? data.largestWeight * entrySmoothness : .infinity
   }

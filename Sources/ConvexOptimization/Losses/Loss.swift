@@ -18,6 +18,8 @@ public protocol Loss<Element>: SmoothFunction, ProximableFunction, ConjugableFun
   var isSeparable: Bool { get }
   /// For a separable loss: the loss of output j alone, n × 1.
   func restricted(toOutput j: Int) -> Self
+  /// The loss of some samples alone, in the given order, each as often as it is named. Cost: their targets.
+  func restricted(toSamples samples: ArraySlice<Int>) -> Self
   /// Writes ∂²ℓ/∂F_{kj}² into `diagonal` (n × c); 0 where ℓ is piecewise linear.
   func secondDerivative(at f: Matrix<Element>, into diagonal: inout Matrix<Element>)
   /// L with ∇²ℓ(F) = L Lᵀ; by default L = diag(√ℓ″), right for separable losses.

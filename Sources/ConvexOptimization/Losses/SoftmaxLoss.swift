@@ -24,6 +24,12 @@ public struct SoftmaxLoss<Element: Scalar>: Loss {
     preconditionFailure("the outputs of a softmax loss are coupled")
   }
 
+  public func restricted(toSamples samples: ArraySlice<Int>) -> Self {
+    var result = self
+    result.data = data.selecting(samples)
+    return result
+  }
+
   public var smoothness: Element { data.largestWeight / 2 }
 
   public func value(at f: Matrix<Element>) -> Element {

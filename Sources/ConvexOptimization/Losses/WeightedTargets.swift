@@ -66,6 +66,20 @@ extension WeightedTargets {
       largestWeight: largestWeight)
   }
 
+  /// The targets of some samples with their weights, in the given order.
+  func selecting(_ samples: ArraySlice<Int>) -> WeightedTargets {
+    var chosen = Matrix<Element>(samples.count, targets.columns)
+    chosen.setRows(from: targets, samples)
+    guard !isUnweighted else {
+      return WeightedTargets(
+        targets: chosen, weights: [Element](repeating: 1, count: samples.count), isUnweighted: true,
+        largestWeight: 1)
+    }
+    let weights = samples.map { self.weights[$0] }
+    return WeightedTargets(
+      targets: chosen, weights: weights, isUnweighted: false, largestWeight: weights.max() ?? 0)
+  }
+
   /// The first row that does not sum to 1 up to rounding.
   var rowOffSimplex: Int? {
     let tolerance = 64 * Element.ulpOfOne * Element(targets.columns)
