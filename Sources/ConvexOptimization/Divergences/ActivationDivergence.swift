@@ -12,8 +12,8 @@ public protocol ActivationDivergence<Element>: Sendable {
   var name: String { get }
   /// A Lipschitz constant of φ, +∞ where there is none.
   var smoothness: Element { get }
-  /// Whether φ projects every entry onto one interval, which Φ = ½‖·‖² is defined on.
-  var isIntervalProjection: Bool { get }
+  /// Whether φ acts on every entry alone, so that its derivative is diagonal.
+  var isEntrywise: Bool { get }
   /// Φ(V), +∞ outside of its domain. Cost mp.
   func potential(at v: Matrix<Element>) -> Element
   /// Φ*(U). Cost mp.
@@ -38,8 +38,6 @@ public protocol ActivationDivergence<Element>: Sendable {
 }
 
 extension ActivationDivergence {
-  public var isIntervalProjection: Bool { false }
-
   /// ∇_U B = φ(U) − V into `gradient`; returns B(V, U). Cost mp, twice.
   @discardableResult
   public func gradient(

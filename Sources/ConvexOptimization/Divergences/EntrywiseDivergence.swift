@@ -24,6 +24,8 @@ public protocol EntrywiseDivergence<Element>: ActivationDivergence {
 }
 
 extension EntrywiseDivergence {
+  public var isEntrywise: Bool { true }
+
   public func divergence(_ v: Element, _ u: Element) -> Element {
     max(0, potential(v) + conjugate(u) - u * v)
   }

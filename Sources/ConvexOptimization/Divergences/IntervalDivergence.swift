@@ -27,7 +27,6 @@ public struct IntervalDivergence<Element: Scalar>: EntrywiseDivergence {
   public static var identity: Self { Self("identity", -.infinity, .infinity) }
 
   public var smoothness: Element { 1 }
-  public var isIntervalProjection: Bool { true }
 
   public func potential(_ v: Element) -> Element { v >= lower && v <= upper ? v * v / 2 : .infinity }
 

@@ -16,6 +16,8 @@ public protocol RowwiseDivergence<Element>: ActivationDivergence {
 }
 
 extension RowwiseDivergence {
+  public var isEntrywise: Bool { false }
+
   public func potential(at v: Matrix<Element>) -> Element {
     sum(v) { row, _ in potential(row) }
   }

@@ -82,12 +82,12 @@ struct BatchDescent<Element: Scalar> {
   ) {
     let x = inputs.augmented(hasBias: network.hasBias)
     let γ = Element(settings.proximity) * Element(x.rows) * proximityFactor
-    var (u, v) = (forward.inputs[l], forward.outputs[l])
+    var v = forward.outputs[l]
     if l > 0 {
-      u = matrixProduct(x, network.weights[l])
-      penalties[l].divergence.activate(u, into: &v)
+      v = matrixProduct(x, network.weights[l])
+      penalties[l].divergence.map(&v)
     }
-    let activity = penalties[l].divergence.columnSlopes(of: v, at: u)
+    let activity = penalties[l].divergence.columnSlopes(at: v)
     let mean = activity.reduce(0, +) / Element(max(activity.count, 1))
     if l > 0 { refresh(l, x, curvature: λ * mean, γ) }
     v.add(-1, outputs)
@@ -138,7 +138,7 @@ private struct ForwardPass<Element: Scalar> {
       network.preactivate(l == 0 ? x : outputs[l - 1], layer: l, into: &u)
       if l < network.activations.count {
         var v = u
-        network.activations[l].divergence(Element.self).activate(u, into: &v)
+        network.activations[l].divergence(Element.self).map(&v)
         outputs.append(v)
       }
       inputs.append(u)
@@ -179,29 +179,4 @@ private func divideByOuterSum<Element: Scalar>(
     let (row, moment) = (g + i * p, m * moments[i])
     for j in 0..<p { row[j] /= moment * activity[j] + γ }
   }
-}
-
-extension ActivationDivergence {
-  /// The mean slope of φ in each column, φ(U) = V: the share of unclipped entries of a projection, the bound elsewhere.
-  func columnSlopes(of v: Matrix<Element>, at u: Matrix<Element>) -> [Element] {
-    guard isIntervalProjection else { return [Element](repeating: smoothness, count: u.columns) }
-    return shareOfEqualEntries(v, u)
-  }
-}
-
-/// For each column the share of entries that are equal in two matrices.
-@specialized(where Element == Double)
-@specialized(where Element == Float)
-private func shareOfEqualEntries<Element: Scalar>(_ a: Matrix<Element>, _ b: Matrix<Element>) -> [Element] {
-  let (m, p) = (a.rows, a.columns)
-  var share = [Element](repeating: 0, count: p)
-  withPointers(a, b, &share) { a, b, share in
-    for k in 0..<m {
-      let (a, b) = (a + k * p, b + k * p)
-      for j in 0..<p { share[j] += a[j] == b[j] ? 1 : 0 }
-    }
-  }
-  let scale = 1 / Element(max(m, 1))
-  for j in 0..<p { share[j] *= scale }
-  return share
 }

@@ -91,9 +91,19 @@ public struct SquaredDistancePenalty<Element: Scalar>: LayerPenalty {
   }
 }
 
-extension LayerPenalty {
-  /// U ← U − G/(κλ), at which φ is the minimiser of λD(V, U) + ⟨G, V⟩.
-  func shift(_ u: inout Matrix<Element>, weight λ: Element, against g: Matrix<Element>) {
-    u.add(-1 / (curvature * λ), g)
+extension ActivationDivergence {
+  /// φ′ at the outputs V of an activation that acts entry by entry.
+  func slopes(at v: Matrix<Element>) -> Matrix<Element> {
+    var slopes = Matrix<Element>(v.rows, v.columns, fill: 1)
+    multiplyByDerivative(at: v, &slopes)
+    return slopes
+  }
+
+  /// The mean of φ′ over the rows of the outputs V, for each column; the bound on it where rows are coupled.
+  func columnSlopes(at v: Matrix<Element>) -> [Element] {
+    guard isEntrywise, v.rows > 0 else { return [Element](repeating: smoothness, count: v.columns) }
+    let slopes = slopes(at: v)
+    let mean = Matrix<Element>(1, v.rows, fill: 1 / Element(v.rows))
+    return matrixProduct(mean, slopes).storage
   }
 }

@@ -77,8 +77,8 @@ public struct LiftedPoint<Element: Scalar>: Sendable {
     for (l, activation) in network.activations.enumerated() {
       var u = Matrix<Element>(x.rows, network.weights[l].columns)
       network.preactivate(input, layer: l, into: &u)
+      activation.divergence(Element.self).map(&u)
       input = u
-      activation.divergence(Element.self).activate(u, into: &input)
       outputs.append(input)
     }
   }

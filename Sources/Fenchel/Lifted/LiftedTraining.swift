@@ -153,13 +153,15 @@ extension LiftedTraining {
     var turned = network
     turned.weights[0] = basis.entering(network.weights[0], hasBias: hasBias)
     var descent = BatchDescent(turned, settings: settings.batched, moments: basis.moments)
-    /// The network on the inputs as they were: what the directions that were left out see stays as it began.
+    /// The network on the inputs as they were; along directions that were left out it is constant.
     func original() -> FeedForward<Element> {
       var result = descent.network
       result.weights[0] = basis.leaving(result.weights[0], hasBias: hasBias)
       return result
     }
     let batches = Minibatches(samples: x.rows, batchSize: batchSize, seed: settings.seed)
+    let whole = try run.kind.makeLoss(targets: run.targets, weights: run.weights)
+    var batch = Matrix<Element>(batches.batchSize, x.columns)
     var outcome = Outcome(network: network, status: .solved, history: [])
     epochs: for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
       descent.proximityFactor = Element(Double(number).squareRoot())
@@ -169,8 +171,10 @@ extension LiftedTraining {
           outcome.status = status
           break epochs
         }
-        let loss = try run.kind.loss(of: rows, targets: run.targets, weights: run.weights)
-        let value = descent.step(x.selectingRows(rows), loss)
+        let loss = whole.restricted(toSamples: rows)
+        if batch.rows != rows.count { batch = Matrix(rows.count, x.columns) }
+        batch.setRows(from: x, rows)
+        let value = descent.step(batch, loss)
         guard value.isFinite else {
           outcome.status = .numericalFailure
           return outcome

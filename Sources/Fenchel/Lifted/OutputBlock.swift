@@ -33,12 +33,17 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
   /// G Wᵀ.
   package func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element> {
     var result = Matrix<Element>(gradient.rows, u.columns)
-    let (n, p, q) = (u.rows, u.columns, weights.columns)
-    withPointers(gradient, weights, &result.storage) { g, w, z in
-      Parallel.gemm(
-        .no, .yes, m: n, n: p, k: q, alpha: 1, a: g, lda: q, b: w, ldb: q, beta: 0, c: z, ldc: p)
-    }
+    addPulled(gradient, scaledBy: 1, to: &result)
     return result
+  }
+
+  /// Z ← Z + α G Wᵀ.
+  func addPulled(_ gradient: Matrix<Element>, scaledBy α: Element, to z: inout Matrix<Element>) {
+    let (n, p, q) = (u.rows, u.columns, weights.columns)
+    withPointers(gradient, weights, &z.storage) { g, w, z in
+      Parallel.gemm(
+        .no, .yes, m: n, n: p, k: q, alpha: α, a: g, lda: q, b: w, ldb: q, beta: 1, c: z, ldc: p)
+    }
   }
 
   package func remainder(_ z: Matrix<Element>) -> Element { λ * penalty.value(z, u) }
@@ -51,9 +56,9 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
     of curvature: Element, at y: Matrix<Element>, slope: Matrix<Element>
   ) -> Matrix<Element> {
     guard curvature > 0 else {
-      var (argument, z) = (u, u)
-      penalty.shift(&argument, weight: λ, against: slope)
-      penalty.divergence.activate(argument, into: &z)
+      var z = u
+      z.add(-1 / (penalty.curvature * λ), slope)
+      penalty.divergence.map(&z)
       return z
     }
     var (x, z) = (y, y)
@@ -92,9 +97,9 @@ extension OutputBlock {
     for i in 0..<system.rows { system[i, i] += 1 }
     guard let factor = try? Cholesky(system) else { return z }
     let damped = factor.solve(gradient.transposed).transposed
-    var (argument, result) = (u, u)
-    penalty.shift(&argument, weight: λ, against: pullBack(damped))
-    penalty.divergence.activate(argument, into: &result)
+    var result = u
+    addPulled(damped, scaledBy: -1 / (penalty.curvature * λ), to: &result)
+    penalty.divergence.map(&result)
     return result
   }
 }

@@ -1,14 +1,14 @@
 import ConvexOptimization
 import LinearAlgebra
 
-/// Newton's method for a block of outputs, min_Z f(Z W + 1 bᵀ) + λ D(Z, U), where φ is the projection onto an interval and
-/// the layer above is narrow.
+/// Newton's method for a block of outputs, min_Z f(Z W + 1 bᵀ) + λ D(Z, U), where φ acts entry by entry and the layer
+/// above, the last one, is narrow.
 ///
 /// At the optimum Z = φ(U − ∇f(S) Wᵀ/(κλ)) with S = Z W + 1 bᵀ: for each sample q equations in the row s of S,
 ///
-///     F(s) = s − φ(u − W∇f(s)/(κλ)) W − b = 0,   J = I + (κλ)⁻¹ WᵀD W ∇²f(s),   D = 1[φ does not clip]
+///     F(s) = s − φ(u − W∇f(s)/(κλ)) W − b = 0,   J = I + (κλ)⁻¹ WᵀD W ∇²f(s),   D = diag φ′
 ///
-/// with WᵀDW of all samples by one product of the masks with the column products of W. Cost a step 2np(q²/2 + 2q) + nq³.
+/// with WᵀDW of all samples by one product of the slopes with the column products of W. Cost a step 2np(q²/2 + 2q) + nq³.
 struct OutputNewton<Element: Scalar> {
   let block: OutputBlock<Element>
   private let loss: any Loss<Element>
@@ -18,10 +18,10 @@ struct OutputNewton<Element: Scalar> {
   /// The widest layer above for which this pays.
   static var widest: Int { 32 }
 
-  /// Nil where φ is no projection onto an interval, or the layer above is none with a loss, or too wide.
+  /// Nil where φ does not act entry by entry, or the layer above is not the last one, or too wide.
   init?(_ block: OutputBlock<Element>) {
     guard case .loss(let loss) = block.fit, block.weights.columns <= Self.widest,
-      block.penalty.divergence.isIntervalProjection
+      block.penalty.divergence.isEntrywise
     else { return nil }
     (self.block, self.loss) = (block, loss)
     products = columnProducts(block.weights, rows: block.u.columns)
@@ -44,39 +44,37 @@ struct OutputNewton<Element: Scalar> {
   func singleStep(from t: Matrix<Element>) -> Matrix<Element> {
     var s = t
     s.add(1, newtonDirection(evaluate(t), at: t))
-    return outputs(at: s).outputs
+    return outputs(at: s)
   }
 
-  /// Outputs, where φ clips them, and F, at some S.
+  /// The outputs and F at some S.
   private struct Trial {
     var outputs: Matrix<Element>
-    /// 1 where φ does not clip, 0 elsewhere.
-    var mask: Matrix<Element>
     var residual: Matrix<Element>
   }
 
-  /// φ(U − ∇f(S)Wᵀ/(κλ)) and its argument.
-  private func outputs(at s: Matrix<Element>) -> (outputs: Matrix<Element>, argument: Matrix<Element>) {
+  /// φ(U − ∇f(S)Wᵀ/(κλ)).
+  private func outputs(at s: Matrix<Element>) -> Matrix<Element> {
     var gradient = s
     loss.gradient(at: s, into: &gradient)
-    var argument = block.u
-    block.penalty.shift(&argument, weight: block.λ, against: block.pullBack(gradient))
-    var z = argument
-    block.penalty.divergence.activate(argument, into: &z)
-    return (z, argument)
+    var z = block.u
+    block.addPulled(gradient, scaledBy: -1 / (block.penalty.curvature * block.λ), to: &z)
+    block.penalty.divergence.map(&z)
+    return z
   }
 
   private func evaluate(_ s: Matrix<Element>) -> Trial {
-    let (z, argument) = outputs(at: s)
-    var residual = s
-    residual.add(-1, block.image(of: z))
-    return Trial(outputs: z, mask: equalityMask(z, argument), residual: residual)
+    let z = outputs(at: s)
+    var residual = block.image(of: z)
+    residual.scale(by: -1)
+    residual.add(1, s)
+    return Trial(outputs: z, residual: residual)
   }
 
   /// −J⁻¹F, row by row.
   private func newtonDirection(_ trial: Trial, at s: Matrix<Element>) -> Matrix<Element> {
     let hessian = loss.hessianFactor(at: s)
-    let curvatures = matrixProduct(trial.mask, products)
+    let curvatures = matrixProduct(block.penalty.divergence.slopes(at: trial.outputs), products)
     let q = s.columns
     var direction = trial.residual
     let τ = 1 / (block.penalty.curvature * block.λ)
@@ -178,16 +176,4 @@ private func columnProducts<Element: Scalar>(_ w: Matrix<Element>, rows: Int) ->
     }
   }
   return result
-}
-
-/// 1 where two matrices agree, 0 elsewhere.
-@specialized(where Element == Double)
-@specialized(where Element == Float)
-private func equalityMask<Element: Scalar>(_ a: Matrix<Element>, _ b: Matrix<Element>) -> Matrix<Element> {
-  var mask = a
-  let count = a.count
-  b.withPointer { b in
-    mask.withMutablePointer { mask in for i in 0..<count { mask[i] = mask[i] == b[i] ? 1 : 0 } }
-  }
-  return mask
 }

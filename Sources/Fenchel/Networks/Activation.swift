@@ -142,7 +142,7 @@ extension Activation: LayerContent {
 
   public func apply(to x: Matrix<Double>) -> Matrix<Double> {
     var result = x
-    divergence(Double.self).activate(x, into: &result)
+    divergence(Double.self).map(&result)
     return result
   }
 

@@ -83,12 +83,8 @@ public struct FeedForward<Element: Scalar>: Sendable, Equatable {
     for l in weights.indices {
       var u = Matrix<Element>(x.rows, weights[l].columns)
       preactivate(input, layer: l, into: &u)
-      if l < activations.count {
-        input = u
-        activations[l].divergence(Element.self).activate(u, into: &input)
-      } else {
-        input = u
-      }
+      if l < activations.count { activations[l].divergence(Element.self).map(&u) }
+      input = u
     }
     return input
   }

@@ -1,4 +1,3 @@
-import ConvexOptimization
 import LinearAlgebra
 
 /// The order in which training meets its samples: in every epoch each once, in batches of a size, shuffled by the seed
@@ -27,16 +26,5 @@ public struct Minibatches: Sendable, Equatable {
     guard batchSize < samples else { return [ArraySlice(0..<samples)] }
     let order = Philox(seed: seed, stream: Self.firstStream + UInt64(epoch)).permutation(of: samples)
     return (0..<count).map { order[Parallel.range(ofTile: $0, size: batchSize, count: samples)] }
-  }
-}
-
-extension LossKind {
-  /// The loss of some samples alone, as a sum over them.
-  func loss<Element: Scalar>(
-    of samples: some Collection<Int>, targets: Matrix<Element>, weights: [Element],
-    parameters: LossParameters = LossParameters()
-  ) throws(LossError) -> any Loss<Element> {
-    try makeLoss(
-      targets: targets.selectingRows(samples), weights: samples.map { weights[$0] }, parameters: parameters)
   }
 }
