@@ -8,7 +8,8 @@ var settings = TrainingSettings()
 settings.lambda = .ratio(0.02)
 let result = try train(data, settings: settings)
 
-let proof = result.report.certificate
-print("optimum over these patterns: between \(proof.dual) and \(proof.primal)")
+if let proof = result.report.certificate {
+  print("optimum over these patterns: between \(proof.dual) and \(proof.primal)")
+}
 print("accuracy \(result.report.train.accuracy ?? .nan) with \(result.report.network.neurons) neurons")
 try result.model.write(to: "iris.safetensors")

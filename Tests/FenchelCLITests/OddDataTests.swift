@@ -47,7 +47,7 @@ import Testing
         #expect(result.code == 0 && !result.wasKilled, "\(model): \(result.error)\(result.output)")
         let notes = result.error.split(separator: "\n").filter { $0.hasPrefix("fenchel: note: ") }
         #expect(notes.contains { $0.contains(note) } == !note.isEmpty, "\(result.error)")
-        let certificate = try ModelFile(contentsOf: tool.path("m")).report.certificate
+        let certificate = try #require(try ModelFile(contentsOf: tool.path("m")).report.certificate)
         #expect(certificate.relativeGap <= 1e-4 && certificate.primal.isFinite, "\(certificate)")
         #expect(try tool.run("verify", "m", "data.csv").code == 0)
         #expect(try tool.run("predict", "m", "data.csv").output.contains("nan") == false)

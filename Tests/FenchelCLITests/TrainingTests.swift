@@ -103,7 +103,8 @@ import Testing
       try writeData(tool)
       #expect(try tool.run("train", "data.csv", "-o", "m", "--patterns", "20").code == 0)
       var file = try ModelFile(contentsOf: tool.path("m"))
-      file.report.certificate.dual = file.report.certificate.primal
+      let primal = file.report.certificate?.primal ?? .nan
+      file.report.certificate?.dual = primal
       try file.write(to: tool.path("better"))
       #expect(try tool.run("verify", "better", "data.csv").code == 4)
       file = try ModelFile(contentsOf: tool.path("m"))

@@ -44,6 +44,14 @@ public struct Standardisation: Codable, Sendable, Equatable {
     self = Statistics(x, weights).standardisation
   }
 
+  /// The map that divides all entries by the largest magnitude among them, so that they lie in [−1, 1].
+  public init<Element: Scalar>(dividing x: Matrix<Element>) {
+    let largest = x.storage.withUnsafeBufferPointer { $0.reduce(0) { max($0, abs($1)) } }
+    let scale = largest > 0 && largest.isFinite ? Double(largest) : 1
+    self.init(
+      mean: [Double](repeating: 0, count: x.columns), scale: [Double](repeating: scale, count: x.columns))
+  }
+
   /// z from x. Cost n·d. Entries become infinite only where x lies 1e308 scales away from the mean.
   public func applied<Element: Scalar>(to x: Matrix<Element>) -> Matrix<Element> {
     // Halves, because the difference of two numbers near 1e308 may be infinite.

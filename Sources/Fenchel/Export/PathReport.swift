@@ -38,12 +38,16 @@ public struct PathReport: Codable, Sendable, Equatable {
     public var train: Scorecard
     public var test: Scorecard?
 
-    public init(_ report: TrainingReport) {
-      lambda = report.lambda
+    /// The point that a report is about; nil where it is not of a convex program.
+    public init?(_ report: TrainingReport) {
+      guard let λ = report.lambda, let proof = report.certificate, let patterns = report.patterns else {
+        return nil
+      }
+      lambda = λ
       status = report.status
-      certificate = report.certificate
+      certificate = proof
       network = report.network
-      patterns = report.patterns
+      self.patterns = patterns
       iterations = report.iterations
       seconds = report.seconds
       train = report.train

@@ -8,14 +8,17 @@ public struct TrainingReport: Codable, Sendable, Equatable {
   public var samples: Int
   public var features: Int
   public var outputs: Int
-  public var lambda: Double
+  /// Of convex programs only, like the next three.
+  public var lambda: Double?
   /// Least λ at which the zero network is optimal for these patterns.
-  public var lambdaMax: Double
-  public var patterns: Patterns
-  public var certificate: CertificateSummary
+  public var lambdaMax: Double?
+  public var patterns: Patterns?
+  public var certificate: CertificateSummary?
   public var network: NetworkSummary
   public var iterations: Int
   public var seconds: Double
+  /// Of training by epochs.
+  public var history: [Epoch]?
   public var peakMemoryBytes: Int
   public var train: Scorecard
   public var test: Scorecard?
@@ -28,7 +31,6 @@ public struct TrainingReport: Codable, Sendable, Equatable {
 
   public init(
     status: Status, model: ModelKind, loss: LossKind, samples: Int, features: Int, outputs: Int,
-    lambda: Double, lambdaMax: Double, patterns: Patterns, certificate: CertificateSummary,
     network: NetworkSummary, iterations: Int, seconds: Double, peakMemoryBytes: Int, train: Scorecard,
     test: Scorecard?, settings: TrainingSettings, environment: EnvironmentSummary, data: DataSummary,
     warnings: [String] = []
@@ -39,10 +41,6 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     self.samples = samples
     self.features = features
     self.outputs = outputs
-    self.lambda = lambda
-    self.lambdaMax = lambdaMax
-    self.patterns = patterns
-    self.certificate = certificate
     self.network = network
     self.iterations = iterations
     self.seconds = seconds

@@ -10,7 +10,7 @@ import LinearAlgebra
 ///     W_L:  W − M⁻¹∇ℓ,  M = L X̃ᵀX̃ + 2γI      W_l: V ← μV − ω λ M⁻¹X̃ᵀ(φ(X̃W) − X_{l+1}),  W ← W + V
 ///
 /// with the share of unclipped samples of each unit as the curvature of B, and momentum μ on the centre of the
-/// proximal term. Neither monotone nor exact: fast.
+/// proximal term. Neither monotone nor exact: fast. `LiftedTraining` goes back an epoch where it goes wrong.
 struct BatchDescent<Element: Scalar> {
   let settings: BatchDescentSettings
   private(set) var network: FeedForward<Element>
@@ -20,11 +20,14 @@ struct BatchDescent<Element: Scalar> {
   private var batches = 0
   /// Grows with the epochs.
   var proximityFactor: Element = 1
+  /// ω.
+  private var relaxation: Element
 
   /// `moments` are those of the inputs in their axes.
   init(_ network: FeedForward<Element>, settings: BatchDescentSettings, moments: [Element]) {
     self.network = network
     self.settings = settings
+    relaxation = Element(settings.relaxation)
     velocities = network.weights.map { Matrix($0.rows, $0.columns) }
     penalties = network.activations.map { FenchelPenalty($0.divergence(Element.self)) }
     metrics = network.weights.indices.map { l in
@@ -49,6 +52,15 @@ struct BatchDescent<Element: Scalar> {
     }
     return value
   }
+
+  /// Forgets the momentum and takes steps of half the length from here on.
+  mutating func slowDown() {
+    relaxation /= 2
+    for l in velocities.indices { velocities[l].scale(by: 0) }
+  }
+
+  /// Whether steps are so short that training stands still.
+  var hasStopped: Bool { relaxation < Element(settings.relaxation) * 1e-3 }
 
   /// The outputs X_1 … X_L that the layers above want.
   private func targets(_ forward: ForwardPass<Element>, _ loss: any Loss<Element>) -> [Matrix<Element>] {
@@ -95,13 +107,14 @@ struct BatchDescent<Element: Scalar> {
     metrics[l].divide(
       &step, activity: activity.map { λ * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.rows))
     velocities[l].scale(by: Element(settings.momentum))
-    velocities[l].add(-Element(settings.relaxation) * λ, step)
+    velocities[l].add(-relaxation * λ, step)
     network.weights[l].add(1, velocities[l])
   }
 
-  /// Factorises a layer's metric anew where that is due.
+  /// Factorises a layer's metric anew where that is due: always for the last layer, whose whole steps would leave the
+  /// region where an older one holds.
   private mutating func refresh(_ l: Int, _ x: Matrix<Element>, curvature: Element, _ γ: Element) {
-    guard batches < 10 || batches.isMultiple(of: settings.refreshInterval) else { return }
+    guard l == last || batches < 10 || batches.isMultiple(of: settings.refreshInterval) else { return }
     var m = gramMatrix(x, .yes)
     m.scale(by: curvature)
     for i in 0..<m.rows { m[i, i] += 2 * γ }

@@ -159,35 +159,57 @@ extension LiftedTraining {
       result.weights[0] = basis.leaving(result.weights[0], hasBias: hasBias)
       return result
     }
-    let batches = Minibatches(samples: x.rows, batchSize: batchSize, seed: settings.seed)
-    let whole = try run.kind.makeLoss(targets: run.targets, weights: run.weights)
-    var batch = Matrix<Element>(batches.batchSize, x.columns)
+    let order = Minibatches(samples: x.rows, batchSize: batchSize, seed: settings.seed)
+    let pass = BatchPass(x: x, loss: try run.kind.makeLoss(targets: run.targets, weights: run.weights))
     var outcome = Outcome(network: network, status: .solved, history: [])
-    epochs: for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
+    var last = (descent: descent, loss: Double.infinity)
+    while outcome.history.count < settings.epochs {
+      let number = outcome.history.count + 1
       descent.proximityFactor = Element(Double(number).squareRoot())
-      var (sum, weight) = (0.0, 0.0)
-      for rows in batches.epoch(number - 1) {
-        if let status = interruption(run) {
-          outcome.status = status
-          break epochs
-        }
-        let loss = whole.restricted(toSamples: rows)
-        if batch.rows != rows.count { batch = Matrix(rows.count, x.columns) }
-        batch.setRows(from: x, rows)
-        let value = descent.step(batch, loss)
-        guard value.isFinite else {
-          outcome.status = .numericalFailure
-          return outcome
-        }
-        sum += Double(value)
-        weight += Double(loss.weights.reduce(0, +))
+      let loss = pass.run(&descent, order.epoch(number - 1)) { interruption(run) }
+      if let status = interruption(run) {
+        outcome.status = status
+        break
       }
-      let epoch = Epoch(number: number, loss: sum / max(weight, .leastNormalMagnitude), seconds: run.seconds)
-      outcome.network = original()
+      guard loss <= 2 * last.loss else {  // or not a number: from the last epoch's end with shorter steps
+        descent = last.descent
+        descent.slowDown()
+        last.descent = descent
+        if !descent.hasStopped { continue }
+        outcome.status = .numericalFailure
+        break
+      }
+      last = (descent, loss)
+      let epoch = Epoch(number: number, loss: loss, seconds: run.seconds)
       outcome.history.append(epoch)
-      report(epoch, outcome.network, phase: "epochs")
+      report(epoch, original(), phase: "epochs")
     }
-    if outcome.status != .solved { outcome.network = original() }
+    outcome.network = original()
     return outcome
+  }
+}
+
+/// One epoch of the batched method.
+private struct BatchPass<Element: Scalar> {
+  let x: Matrix<Element>
+  let loss: any Loss<Element>
+
+  /// Visits the batches, until one gives a loss that is not finite or an interruption asks to end. Returns the mean
+  /// loss of the batches as each was met.
+  func run(
+    _ descent: inout BatchDescent<Element>, _ batches: [ArraySlice<Int>], isInterrupted: () -> Status?
+  ) -> Double {
+    var (sum, weight) = (0.0, 0.0)
+    var batch = Matrix<Element>(batches.first?.count ?? 0, x.columns)
+    for rows in batches where isInterrupted() == nil {
+      if batch.rows != rows.count { batch = Matrix(rows.count, x.columns) }
+      batch.setRows(from: x, rows)
+      let part = loss.restricted(toSamples: rows)
+      let value = descent.step(batch, part)
+      guard value.isFinite else { return .nan }
+      sum += Double(value)
+      weight += Double(part.weights.reduce(0, +))
+    }
+    return sum / max(weight, .leastNormalMagnitude)
   }
 }

@@ -163,15 +163,18 @@ private struct RowSystems<Element: Scalar> {
 }
 
 /// w_ia w_ib, a ≥ b, for the first rows i of W.
+@specialized(where Element == Double)
+@specialized(where Element == Float)
 private func columnProducts<Element: Scalar>(_ w: Matrix<Element>, rows: Int) -> Matrix<Element> {
   let q = w.columns
   var result = Matrix<Element>(rows, q * (q + 1) / 2)
-  for i in 0..<rows {
-    var next = i * result.columns
-    for a in 0..<q {
-      for b in 0...a {
-        result.storage[next] = w.storage[i * q + a] * w.storage[i * q + b]
-        next += 1
+  withPointers(w, w, &result.storage) { w, _, products in
+    var next = products
+    for i in 0..<rows {
+      let row = w + i * q
+      for a in 0..<q {
+        for b in 0...a { next[b] = row[a] * row[b] }
+        next += a + 1
       }
     }
   }

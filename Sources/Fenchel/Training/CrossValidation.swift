@@ -17,6 +17,7 @@ public func crossValidate(
   cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
 ) throws -> CrossValidationResult {
   guard !ratios.isEmpty, !models.isEmpty else { throw PathError.noRatios }
+  if let other = models.first(where: { !$0.isConvexProgram }) { throw PathError.notConvex(other) }
   let strata: [Int32]? = if case .classes(let indices, _) = data.targets { indices } else { nil }
   let splits = try Split.folds(folds, rows: data.rows, seed: settings.seed, strata: strata)
   var candidates: [CrossValidationReport.Candidate] = []

@@ -15,6 +15,7 @@ public func path(
   _ data: Dataset<Double>, test: Dataset<Double>? = nil, settings: TrainingSettings, ratios: [Double],
   cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
 ) throws -> PathResult {
+  guard settings.model.isConvexProgram else { throw PathError.notConvex(settings.model) }
   let problem = try TrainingProblem(data, settings: settings)
   var points: [PathReport.Point] = []
   var status = Status.solved
@@ -28,7 +29,7 @@ public func path(
         problem, settings: pointSettings, cancellation: cancellation, progress: progress)
       let (fit, seconds) = try timed { try fitting.fit(after: earlier) }
       let result = try TrainingSummary(problem, data, test, pointSettings).result(of: fit, seconds: seconds)
-      points.append(PathReport.Point(result.report))
+      if let point = PathReport.Point(result.report) { points.append(point) }
       last = result.report
       earlier = fit
       if status == .solved { status = result.status }
@@ -38,7 +39,7 @@ public func path(
   guard let last else { throw PathError.noRatios }
   return PathResult(
     report: PathReport(
-      model: settings.model, loss: problem.kind, lambdaMax: last.lambdaMax, points: points,
+      model: settings.model, loss: problem.kind, lambdaMax: last.lambdaMax ?? 0, points: points,
       seconds: seconds, settings: last.settings, environment: last.environment, data: last.data),
     status: status)
 }
@@ -46,6 +47,14 @@ public func path(
 /// What is wrong with a path or a cross-validation as asked for.
 public enum PathError: Error, CustomStringConvertible, Sendable, Equatable {
   case noRatios
+  case notConvex(ModelKind)
 
-  public var description: String { "give at least one ratio λ/λ_max above 0 and at most 1" }
+  public var description: String {
+    switch self {
+    case .noRatios: "give at least one ratio λ/λ_max above 0 and at most 1"
+    case .notConvex(let model):
+      "ratios of λ_max are for convex programs, not for the model \(model.rawValue); take "
+        + ModelKind.convexPrograms.map(\.rawValue).joined(separator: " or ")
+    }
+  }
 }

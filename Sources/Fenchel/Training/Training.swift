@@ -8,14 +8,20 @@ public struct TrainingResult: Sendable {
   public var status: Status
 }
 
-/// Trains a two-layer network on data by its convex program, certifies and scores it.
+/// Trains a network on data, certifies it where its training is a convex program, and scores it.
 ///
-/// Errors: those of `TrainingProblem` and `Fitting`; not reaching the tolerance is a status, not an error.
+/// Errors: those of `TrainingProblem` and of the method; not reaching the tolerance is a status, not an error.
 public func train(
   _ data: Dataset<Double>, test: Dataset<Double>? = nil, settings: TrainingSettings = TrainingSettings(),
   cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
   let problem = try TrainingProblem(data, settings: settings)
+  guard settings.model.isConvexProgram else {
+    let training = LayerTraining(
+      problem: problem, settings: settings, cancellation: cancellation, progress: progress)
+    let (outcome, seconds) = try timed { try training.run() }
+    return try TrainingSummary(problem, data, test, settings).result(of: outcome, seconds: seconds)
+  }
   let fitting = Fitting(problem, settings: settings, cancellation: cancellation, progress: progress)
   let (fit, seconds) = try timed { try fitting.fit() }
   return try TrainingSummary(problem, data, test, settings).result(of: fit, seconds: seconds)
@@ -45,34 +51,61 @@ struct TrainingSummary {
     self.test = test
     var resolved = settings
     resolved.loss = problem.kind
+    if !settings.model.isConvexProgram { resolved.layers = settings.layers ?? LayerSettings() }
     resolved.threads = Parallel.threads
     self.settings = resolved
   }
 
   func result(of fit: Fit, seconds: Double) throws -> TrainingResult {
     let network = try network(of: fit)
-    let scaling = Scaling(features: problem.features, targets: problem.targets)
     let objective = NetworkObjective(loss: fit.program.strictLoss, λ: fit.program.λ)
-    let report = TrainingReport(
-      status: fit.solution.status, model: settings.model, loss: problem.kind, samples: data.rows,
-      features: data.features.columns, outputs: problem.loss.outputs, lambda: fit.program.λ,
-      lambdaMax: fit.λMax,
-      patterns: .init(count: fit.program.patterns.count, exact: fit.program.patterns.isExact),
-      certificate: .init(fit.solution.certificate, heuristicViolation: fit.heuristicViolation),
-      network: .init(
-        network, objective: objective.value(of: network, on: problem.inputs) ?? .nan),
-      iterations: fit.solution.iterations, seconds: seconds, peakMemoryBytes: ProcessMemory.peak,
-      train: try Scorecard(network, scaling, problem.kind, on: data),
+    var report = try report(
+      on: network, fit.solution.status, objective: objective.value(of: network, on: problem.inputs) ?? .nan,
+      iterations: fit.solution.iterations, seconds: seconds)
+    report.lambda = fit.program.λ
+    report.lambdaMax = fit.λMax
+    report.patterns = .init(count: fit.program.patterns.count, exact: fit.program.patterns.isExact)
+    report.certificate = .init(fit.solution.certificate, heuristicViolation: fit.heuristicViolation)
+    return result(network, report, fit.solution.status, certificate: certificateTensors(fit))
+  }
+
+  /// The result of a training layer by layer, which proves nothing: the objective is the loss alone.
+  func result(of outcome: LayerTraining.Outcome, seconds: Double) throws -> TrainingResult {
+    let loss = StrictLoss(
+      kind: problem.kind, parameters: problem.parameters, targets: problem.loss.targets,
+      weights: problem.loss.weights)
+    var report = try report(
+      on: outcome.network, outcome.status, objective: loss.value(at: outcome.network.predict(problem.inputs)),
+      iterations: outcome.history.count, seconds: seconds)
+    report.history = outcome.history
+    return result(outcome.network, report, outcome.status, certificate: [:])
+  }
+
+  private var scaling: Scaling { Scaling(features: problem.features, targets: problem.targets) }
+
+  private func result(
+    _ network: Network, _ report: TrainingReport, _ status: Status, certificate: [String: Tensor]
+  ) -> TrainingResult {
+    let model = ModelFile(
+      network: network, schema: data.schema, scaling: scaling, report: report, certificate: certificate)
+    return TrainingResult(model: model, report: report, status: status)
+  }
+
+  /// What every training reports.
+  private func report(
+    on network: Network, _ status: Status, objective: Double, iterations: Int, seconds: Double
+  ) throws -> TrainingReport {
+    TrainingReport(
+      status: status, model: settings.model, loss: problem.kind, samples: data.rows,
+      features: data.features.columns, outputs: problem.loss.outputs,
+      network: .init(network, objective: objective), iterations: iterations, seconds: seconds,
+      peakMemoryBytes: ProcessMemory.peak, train: try Scorecard(network, scaling, problem.kind, on: data),
       test: try test.map { try Scorecard(network, scaling, problem.kind, on: $0) }, settings: settings,
       environment: .init(
         version: Release.version, threads: Parallel.threads, blasCore: Parallel.blasCore,
         processor: ProcessMemory.processor),
       data: .init(rows: data.rows, columns: data.features.columns, sha256: data.sha256),
       warnings: data.notices)
-    let model = ModelFile(
-      network: network, schema: data.schema, scaling: scaling, report: report,
-      certificate: certificateTensors(fit))
-    return TrainingResult(model: model, report: report, status: fit.solution.status)
   }
 
   /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output, unless rounding

@@ -21,9 +21,7 @@ public struct TrainingProblem: Sendable {
     let kind = try settings.loss ?? Self.defaultLoss(data)
     let scaled = settings.standardise
     let weights = data.sampleWeights
-    let features =
-      scaled
-      ? Standardisation(fitting: data.features, weights: weights) : .identity(data.features.columns)
+    let features = Self.scaling(of: data, settings)
     let raw = try Self.targets(data, kind)
     let isRegression = data.schema.task == .regression && kind != .poisson
     let targets =
@@ -51,6 +49,16 @@ public struct TrainingProblem: Sendable {
     let y = targets.applied(to: try Self.targets(data, kind))
     try Self.checkSize(y.storage, "targets", data.source)
     loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
+  }
+
+  /// How the features are scaled: columns each by their own mean and deviation; images, whose pixels share a unit, by
+  /// their largest value where a network of many layers sees them.
+  private static func scaling(of data: Dataset<Double>, _ settings: TrainingSettings) -> Standardisation {
+    guard settings.standardise else { return .identity(data.features.columns) }
+    guard data.schema.imageShape != nil, !settings.model.isConvexProgram else {
+      return Standardisation(fitting: data.features, weights: data.sampleWeights)
+    }
+    return Standardisation(dividing: data.features)
   }
 
   /// Refuses numbers, scaled as they are, whose products of three would leave the range of Double.

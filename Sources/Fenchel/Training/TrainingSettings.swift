@@ -4,6 +4,8 @@ import LinearAlgebra
 /// What to train and how: every choice of the command `train`, with its default.
 public struct TrainingSettings: Codable, Sendable, Equatable {
   public var model = ModelKind.relu
+  /// Widths, activation and schedule of models that are trained layer by layer; nil for convex programs.
+  public var layers: LayerSettings?
   /// The loss, or nil to choose by the target: softmax or logistic for classes, squared for numbers.
   public var loss: LossKind?
   public var lambda = Regularisation.ratio(0.01)
@@ -31,12 +33,22 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var memoryLimit: Int { maxMemory.map { Int(min($0, 1e18)) } ?? ReadOptions.defaultMemoryLimit }
 }
 
-/// The convex programs that can be trained.
+/// The models that can be trained.
 public enum ModelKind: String, Codable, Sendable, CaseIterable {
   /// Two-layer ReLU network: program (2) with cones.
   case relu
   /// Two-layer gated ReLU network: the group lasso without cones.
   case gatedReLU = "gated-relu"
+  /// Network of any depth, lifted with the Fenchel divergences of its activations.
+  case fenchel
+  /// Network of any depth, lifted with squared distances on the ranges of its activations.
+  case lifted
+
+  /// Whether training is a convex program, whose solution comes with a certificate.
+  public var isConvexProgram: Bool { self == .relu || self == .gatedReLU }
+
+  /// The models that are convex programs.
+  public static var convexPrograms: [ModelKind] { allCases.filter(\.isConvexProgram) }
 }
 
 /// How strong the regularisation is.

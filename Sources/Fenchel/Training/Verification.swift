@@ -24,6 +24,9 @@ public struct VerificationResult: Codable, Sendable, Equatable {
 /// Errors: `VerificationError` where the data are not the training data or the file holds no certificate.
 public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> VerificationResult {
   let report = model.report
+  guard let proof = report.certificate, let λ = report.lambda else {
+    throw VerificationError.noCertificate("the model \(report.model.rawValue) is no convex program")
+  }
   guard data.rows == report.samples, data.features.columns == report.features else {
     throw VerificationError.otherData(
       source: data.source, rows: data.rows, columns: data.features.columns, expected: report.samples,
@@ -34,19 +37,19 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
     targets: model.scaling.targets)
   let (θ, patterns) = try storedDual(model, problem)
   let program = try TwoLayerProgram(
-    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: report.lambda,
+    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
     patterns: patterns, isConstrained: report.model == .relu)
   let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
   guard let primal = objective.value(of: model.network, on: problem.inputs) else {
     throw VerificationError.noCertificate("the network is not of two layers")
   }
   let recomputed = Certificate(
-    primal: primal, dual: program.dualBound(θ: θ).value, scope: report.certificate.scope)
+    primal: primal, dual: program.dualBound(θ: θ).value, scope: proof.scope)
   let stored = Certificate(
-    primal: report.certificate.primal, dual: report.certificate.dual, scope: report.certificate.scope)
+    primal: proof.primal, dual: proof.dual, scope: proof.scope)
   let rounding = 1e-9 * max(1, abs(primal))
   let isFeasible = program.contains(model.network)
-  let falseStatements = try falseStatements(of: model, recomputed, data)
+  let falseStatements = try falseStatements(of: model, proof, recomputed, data)
   let agrees =
     isFeasible && falseStatements.isEmpty && recomputed.primal <= stored.primal + rounding
     && recomputed.dual >= stored.dual - rounding
@@ -59,7 +62,8 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
 /// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the
 /// network and the data give.
 private func falseStatements(
-  of model: ModelFile, _ recomputed: Certificate, _ data: Dataset<Double>
+  of model: ModelFile, _ stored: TrainingReport.CertificateSummary, _ recomputed: Certificate,
+  _ data: Dataset<Double>
 ) throws -> [String] {
   let report = model.report
   let scores = try model.scorecard(on: data)
@@ -68,7 +72,6 @@ private func falseStatements(
     if said == found || said.isNaN && found.isNaN { return nil }
     return abs(said - found) <= 1e-9 * max(1, abs(found)) ? nil : "\(name) is \(found), not \(said)"
   }
-  let stored = report.certificate
   let gap = stored.primal - stored.dual
   var found = [
     check("the gap", stored.gap, gap),
@@ -94,7 +97,7 @@ private func storedDual(
   guard θ.rows == problem.x.rows, θ.columns == problem.loss.outputs, rows.rows == gates.rows,
     gates.columns == problem.x.columns
   else { throw VerificationError.noCertificate("theta, gates and patterns do not fit the data") }
-  let isExact = model.report.certificate.scope == .exact
+  let isExact = model.report.certificate?.scope == .exact
   if isExact {
     let all = try ActivationPatterns.enumerated(problem.x)
     guard all.count == rows.rows else {

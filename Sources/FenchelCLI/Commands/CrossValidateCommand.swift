@@ -69,8 +69,8 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
     }
     try result.model.write(to: output)
     try show(result.report, source: source)
-    let gap = result.report.report.certificate.relativeGap
-    throw ExitCode(Exit.code(for: result.status, gaps: [gap], tolerance: settings.tolerance))
+    let gaps = [result.report.report.certificate?.relativeGap].compactMap { $0 }
+    throw ExitCode(Exit.code(for: result.status, gaps: gaps, tolerance: settings.tolerance))
   }
 
   private func show(_ report: CrossValidationReport, source: String) throws {

@@ -57,7 +57,8 @@ struct TrainCommand: ParsableCommand, Configurable {
     try show(result, source: source, target: target)
     throw ExitCode(
       Exit.code(
-        for: result.status, gaps: [result.report.certificate.relativeGap], tolerance: settings.tolerance))
+        for: result.status, gaps: [result.report.certificate?.relativeGap].compactMap { $0 },
+        tolerance: settings.tolerance))
   }
 
   private func show(_ result: TrainingResult, source: String, target: String) throws {

@@ -5,7 +5,7 @@ import Foundation
 
 /// What to train and how; checked before any data is read.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: "Convex program.")
+  @Option(help: "Convex program (relu, gated-relu), or model trained layer by layer (fenchel, lifted).")
   var model: ModelKind = .relu
 
   @Option(help: "Loss (default: by the target).")
@@ -26,6 +26,8 @@ struct TrainingOptions: ParsableArguments {
       "refine, exact, a number to sample, or a file of gates (.npy, or .csv without header).",
       valueName: "patterns"))
   var patterns = "refine"
+
+  @OptionGroup(title: "Layers") var layers: LayerOptions
 
   @Option(help: "Several outputs: one group of neurons each.")
   var outputs: OutputCoupling = .groups
@@ -85,6 +87,10 @@ struct TrainingOptions: ParsableArguments {
   func settings() throws -> TrainingSettings {
     var settings = TrainingSettings()
     settings.model = model
+    settings.layers = try layers.settings(for: model)
+    if !model.isConvexProgram, lambdaRatio != nil {
+      throw UsageError("--lambda-ratio is for convex programs; give --lambda for the model \(model.rawValue)")
+    }
     settings.loss = loss
     settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
     settings.patterns = try patternChoice()

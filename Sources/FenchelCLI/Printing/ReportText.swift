@@ -9,8 +9,9 @@ struct ReportText {
 
   var text: String {
     var lines = [
-      (label: "data", text: data), (label: "model", text: model), (label: "certificate", text: certificate),
+      (label: "data", text: data), (label: "model", text: model),
     ]
+    if let certificate { lines.append((label: "certificate", text: certificate)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
     lines.append((label: "train", text: ReportText.scores(report.train)))
@@ -26,25 +27,41 @@ struct ReportText {
   }
 
   private var model: String {
-    let kind = report.model == .relu ? "ReLU network" : "gated ReLU network"
-    let ratio =
-      report.lambdaMax > 0 ? " = \(Format.significant(report.lambda / report.lambdaMax, 3))·λ_max" : ""
-    return "\(kind) · \(report.loss.rawValue) loss · λ = \(Format.number(report.lambda))\(ratio)"
+    let loss = "\(report.loss.rawValue) loss"
+    switch report.model {
+    case .relu: return "ReLU network · \(loss)\(regularisation)"
+    case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
+    case .fenchel, .lifted: return "\(architecture) · \(report.model.rawValue) · \(loss)"
+    }
   }
 
-  private var certificate: String {
-    let proof = report.certificate
+  private var regularisation: String {
+    guard let λ = report.lambda else { return "" }
+    let largest = report.lambdaMax ?? 0
+    let ratio = largest > 0 ? " = \(Format.significant(λ / largest, 3))·λ_max" : ""
+    return " · λ = \(Format.number(λ))\(ratio)"
+  }
+
+  /// The widths of a network of many layers, and its activation.
+  private var architecture: String {
+    let layers = report.settings.layers ?? LayerSettings()
+    let widths = [report.features] + layers.hidden + [report.outputs]
+    return "\(widths.map(String.init).joined(separator: "-")) network · \(layers.activation)"
+  }
+
+  private var certificate: String? {
+    guard let proof = report.certificate, let patterns = report.patterns else { return nil }
     let scope =
       proof.scope == .exact
-      ? "for networks of any width (all \(report.patterns.count) patterns)"
-      : "for these \(report.patterns.count) patterns only"
+      ? "for networks of any width (all \(patterns.count) patterns)"
+      : "for these \(patterns.count) patterns only"
     return "\(Format.number(proof.dual)) ≤ optimum ≤ \(Format.number(proof.primal)) · "
       + "relative gap \(Format.scientific(proof.relativeGap)) · \(scope)"
   }
 
   /// What pricing found; worded so that nobody takes it for a bound.
   private var search: String? {
-    guard let violation = report.certificate.heuristicViolation else { return nil }
+    guard let violation = report.certificate?.heuristicViolation else { return nil }
     if violation > 1e-12 {  // less is the rounding of its products
       return "found a neuron outside these patterns that would help (violation "
         + "\(Format.scientific(violation)); an estimate, not a bound)"
@@ -57,7 +74,7 @@ struct ReportText {
   }
 
   private var run: String {
-    "\(report.status) · \(Format.count(report.iterations, "iteration")) · \(Format.duration(report.seconds)) · "
+    "\(report.status) · \(Format.count(report.iterations, report.history == nil ? "iteration" : "epoch")) · \(Format.duration(report.seconds)) · "
       + "\(Format.bytes(report.peakMemoryBytes)) peak"
   }
 

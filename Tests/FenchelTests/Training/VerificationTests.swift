@@ -58,7 +58,7 @@ struct VerificationTests {
 
   @Test(
     "Leaving out the patterns of a neuron makes the bound larger, and is found out",
-    arguments: ModelKind.allCases)
+    arguments: ModelKind.convexPrograms)
   func droppedPatterns(kind: ModelKind) throws {
     var gains = 0
     for seed: UInt64 in 1..<30 {
@@ -78,7 +78,7 @@ struct VerificationTests {
         var forged = try leavingOut(pattern, of: model)
         guard forged.certificate != model.certificate else { continue }
         let bound = try verify(forged, data: data).recomputed.dual
-        forged.report.certificate.dual = bound
+        forged.report.certificate?.dual = bound
         let result = try verify(forged, data: data)
         #expect(!result.agrees && !result.isFeasible, "\(kind), seed \(seed)")
         if bound > honest.recomputed.dual + 1e-6, bound <= honest.recomputed.primal { gains += 1 }
@@ -142,8 +142,8 @@ struct VerificationTests {
     let model = try train(data, settings: settings).model
     #expect(try verify(model, data: data).agrees)
     let forgeries: [(String, (inout TrainingReport) -> Void)] = [
-      ("gap", { $0.certificate.gap = 0 }),
-      ("relative gap", { $0.certificate.relativeGap = 0 }),
+      ("gap", { $0.certificate?.gap = 0 }),
+      ("relative gap", { $0.certificate?.relativeGap = 0 }),
       ("objective", { $0.network.objective *= 0.9 }),
       ("loss", { $0.train.loss *= 0.9 }),
       ("error", { $0.train.rmse = 0 }),

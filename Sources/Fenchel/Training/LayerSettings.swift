@@ -1,0 +1,27 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// How a network is trained layer by layer, beside a convex program.
+public struct LayerSettings: Codable, Sendable, Equatable {
+  /// Widths of the hidden layers.
+  public var hidden = [300]
+  public var activation = Activation.relu
+  public var initialiser = Initialiser.xavier
+  /// Passes over the data.
+  public var epochs = 10
+  /// Samples of a batch; as many as there are, or more, make one batch of all of them.
+  public var batchSize = 500
+
+  public init() {}
+
+  /// The network that training starts from, for data of d features and c outputs.
+  ///
+  /// - Throws: `FeedForwardError` for a width below 1.
+  func start<Element: Scalar>(
+    inputs d: Int, outputs c: Int, hasBias: Bool, seed: UInt64, _: Element.Type
+  ) throws -> FeedForward<Element> {
+    try initialiser.feedForward(
+      widths: [d] + hidden + [c], activations: [Activation](repeating: activation, count: hidden.count),
+      hasBias: hasBias, bias: 0.1, seed: seed)
+  }
+}

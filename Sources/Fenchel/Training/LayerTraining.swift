@@ -1,0 +1,54 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Trains a network layer by layer on a prepared problem, as the settings say.
+struct LayerTraining {
+  let problem: TrainingProblem
+  let settings: TrainingSettings
+  var cancellation: Cancellation?
+  var progress: ProgressHandler?
+
+  /// A trained network and how its training went.
+  struct Outcome {
+    var network: Network
+    var status: Status
+    var history: [Epoch]
+  }
+
+  /// Trains in the precision of the settings.
+  ///
+  /// Errors: `LiftedError` and `FeedForwardError` for settings that fit no model.
+  func run() throws -> Outcome {
+    switch settings.precision {
+    case .float: try run(Float.self)
+    case .double: try run(Double.self)
+    }
+  }
+
+  private func run<Element: Scalar>(_: Element.Type) throws -> Outcome {
+    let layers = settings.layers ?? LayerSettings()
+    let x = problem.inputs.converted(to: Element.self)
+    let targets = problem.loss.targets.converted(to: Element.self)
+    let weights = problem.loss.weights.map { Element($0) }
+    let start: FeedForward<Element> = try layers.start(
+      inputs: x.columns, outputs: targets.columns, hasBias: problem.hasBias, seed: settings.seed,
+      Element.self)
+    var training = LiftedTraining<Element>(
+      settings.model == .lifted ? .squaredDistance : .fenchel, settings: liftedSettings(layers))
+    training.limits.seconds = settings.timeLimit
+    training.limits.cancellation = cancellation
+    training.progress = progress
+    let outcome = try training.run(from: start, x: x, targets: targets, weights: weights, loss: problem.kind)
+    return Outcome(
+      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+  }
+
+  private func liftedSettings(_ layers: LayerSettings) -> LiftedSettings {
+    var lifted = LiftedSettings()
+    lifted.epochs = layers.epochs
+    lifted.batchSize = layers.batchSize < problem.x.rows ? layers.batchSize : nil
+    lifted.seed = settings.seed
+    if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
+    return lifted
+  }
+}
