@@ -72,6 +72,31 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
   /// Σ x_i y_i in Double with compensated rounding errors, in the precision that x has.
   static func strictDot(_ count: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Double>) -> Double
 
+  // Steps of first-order methods (CKernels) from the weights w to `out`, which may not overlap w, with the slope
+  // h = g + decay·w. Each returns whether all new weights are finite.
+  /// out ← w − rate·h.
+  static func descend(
+    _ count: Int, rate: Self, decay: Self, _ w: UnsafePointer<Self>, _ g: UnsafePointer<Self>,
+    into out: UnsafeMutablePointer<Self>
+  ) -> Bool
+  /// velocity ← friction·velocity + h; out ← w − rate·velocity.
+  static func descendWithMomentum(
+    _ count: Int, rate: Self, decay: Self, friction: Self, _ w: UnsafePointer<Self>, _ g: UnsafePointer<Self>,
+    velocity: UnsafeMutablePointer<Self>, into out: UnsafeMutablePointer<Self>
+  ) -> Bool
+  /// square ← keep·square + take·h²; out ← w − rate·h/(√square + ε).
+  static func descendScaled(
+    _ count: Int, rate: Self, decay: Self, keep: Self, take: Self, epsilon: Self, _ w: UnsafePointer<Self>,
+    _ g: UnsafePointer<Self>, square: UnsafeMutablePointer<Self>, into out: UnsafeMutablePointer<Self>
+  ) -> Bool
+  /// mean ← keep₁·mean + (1 − keep₁)·h; square ← keep₂·square + (1 − keep₂)·h²;
+  /// out ← w − rate·mean/(root·√square + ε).
+  static func descendByMoments(
+    _ count: Int, rate: Self, decay: Self, keep: (Self, Self), root: Self, epsilon: Self,
+    _ w: UnsafePointer<Self>, _ g: UnsafePointer<Self>, mean: UnsafeMutablePointer<Self>,
+    square: UnsafeMutablePointer<Self>, into out: UnsafeMutablePointer<Self>
+  ) -> Bool
+
   // Kernels on bit-packed patterns (CKernels).
   /// out ← Σ_i bit_i z_i over `count` entries.
   static func maskedSum(_ z: UnsafePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int) -> Self

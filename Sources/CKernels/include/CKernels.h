@@ -76,4 +76,26 @@ void fenchel_neurons_backward_d(const double *x, long n, long d, const double *r
    |step_i| |y_i| relative to the length of `rest` before. */
 double fenchel_box_sweep_d(const double *y, const double *squares, long n, long d, double *alpha, double *rest);
 
+/* Steps of first-order methods with the slope h = g + decay·w; every one returns 1 where all new weights are finite,
+   and `out` may not overlap `w`.
+   descend:  out <- w − rate·h.
+   momentum: velocity <- friction·velocity + h;  out <- w − rate·velocity.
+   scaled:   square <- keep·square + take·h²;  out <- w − rate·h/(√square + ε).
+   adam:     mean <- keep1·mean + (1 − keep1)·h;  square <- keep2·square + (1 − keep2)·h²;
+             out <- w − rate·mean/(root·√square + ε). */
+int fenchel_descend_s(long count, float rate, float decay, const float *w, const float *g, float *out);
+int fenchel_momentum_s(long count, float rate, float decay, float friction, const float *w, const float *g,
+                       float *velocity, float *out);
+int fenchel_scaled_s(long count, float rate, float decay, float keep, float take, float epsilon, const float *w,
+                     const float *g, float *square, float *out);
+int fenchel_adam_s(long count, float rate, float decay, float keep1, float keep2, float root, float epsilon,
+                   const float *w, const float *g, float *mean, float *square, float *out);
+int fenchel_descend_d(long count, double rate, double decay, const double *w, const double *g, double *out);
+int fenchel_momentum_d(long count, double rate, double decay, double friction, const double *w, const double *g,
+                       double *velocity, double *out);
+int fenchel_scaled_d(long count, double rate, double decay, double keep, double take, double epsilon, const double *w,
+                     const double *g, double *square, double *out);
+int fenchel_adam_d(long count, double rate, double decay, double keep1, double keep2, double root, double epsilon,
+                   const double *w, const double *g, double *mean, double *square, double *out);
+
 #endif
