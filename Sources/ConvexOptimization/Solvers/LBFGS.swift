@@ -37,6 +37,7 @@ public struct LBFGS: Sendable {
     public var value: Double
     /// ‖∇f‖∞.
     public var gradientNorm: Double
+    public var point: [Double]
   }
 
   /// The best point found, and why the run ended there.
@@ -108,7 +109,7 @@ extension LBFGS {
 
     var iterate: Iterate {
       Iterate(
-        iteration: iterations, evaluations: evaluations, value: value, gradientNorm: gradientNorm)
+        iteration: iterations, evaluations: evaluations, value: value, gradientNorm: gradientNorm, point: x)
     }
 
     func result(_ status: Status) -> Result {
