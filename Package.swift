@@ -64,7 +64,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
-      resources: [.copy("Oracle")],
+      resources: [.copy("Oracle"), .copy("Baselines/Fixtures")],
       swiftSettings: strict),
     .testTarget(
       name: "FenchelCLITests", dependencies: ["FenchelCLI", "Fenchel"], swiftSettings: strict),

@@ -1,6 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+
 let package = Package(
   name: "fenchel-benchmarks",
   dependencies: [.package(name: "fenchel", path: "..")],
@@ -10,6 +12,13 @@ let package = Package(
       dependencies: [
         .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
       ],
-      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")])
+      swiftSettings: strict),
+    .executableTarget(
+      name: "Networks",
+      dependencies: [
+        .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
+        .product(name: "ConvexOptimization", package: "fenchel"),
+      ],
+      swiftSettings: strict),
   ]
 )

@@ -1,0 +1,36 @@
+import LinearAlgebra
+
+/// Ends a training once the mean loss on samples that it does not train on has not fallen for some epochs, and keeps
+/// the weights of the best epoch (Prechelt 1998).
+public struct EarlyStopping: Sendable, Equatable, Codable {
+  /// Epochs in a row without a better loss after which the training ends, at least 1.
+  public var patience: Int
+  /// How much lower than the best the loss must be to count as better, at least 0.
+  public var minimumDecrease: Double
+  /// The share of the samples that is held out by the seed where no others are given, between 0 and 1.
+  public var fraction: Double
+
+  public init(patience: Int = 10, minimumDecrease: Double = 0, fraction: Double = 0.1) {
+    (self.patience, self.minimumDecrease, self.fraction) = (patience, minimumDecrease, fraction)
+  }
+
+  /// What is known of the epochs so far.
+  struct Record<Element: Scalar> {
+    let rule: EarlyStopping
+    private(set) var best: (epoch: Int, loss: Double, network: FeedForward<Element>)?
+    private var idle = 0
+
+    init(_ rule: EarlyStopping) { self.rule = rule }
+
+    /// Notes the loss after an epoch; returns whether the training should end.
+    mutating func note(_ epoch: Int, _ loss: Double, _ network: FeedForward<Element>) -> Bool {
+      if loss < (best?.loss ?? .infinity) - rule.minimumDecrease || best == nil && loss.isFinite {
+        best = (epoch, loss, network)
+        idle = 0
+      } else {
+        idle += 1
+      }
+      return idle >= rule.patience
+    }
+  }
+}
