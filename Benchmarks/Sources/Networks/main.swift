@@ -18,20 +18,21 @@ let training = OrdinaryTraining(
 print(
   "\(options.optimizer.rawValue), \(widths.map(String.init).joined(separator: "-")) \(options.activation), "
     + "batches of \(options.batchSize); OpenBLAS \(Parallel.blasCore), \(Parallel.threads) threads")
-var last = 0.0
+let clock = ContinuousClock()
+var mark = clock.now
 var times: [Double] = []
 let outcome = try training.run(
   from: start, x: train.samples.x, targets: train.samples.targets, loss: .softmax
-) { epoch in
-  times.append(epoch.seconds - last)
-  last = epoch.seconds
+) { epoch, network in
+  times.append((clock.now - mark) / .seconds(1))
   print(
     String(
-      format: "epoch %3d   %8.4f s   loss %.5f", epoch.epoch, epoch.seconds - (times.dropLast().reduce(0, +)),
-      epoch.loss))
+      format: "epoch %3d   %8.4f s   loss %.5f   test accuracy %.4f", epoch.epoch, times[times.count - 1],
+      epoch.loss, test.accuracy(of: network)))
+  mark = clock.now
 }
 let median = times.sorted()[times.count / 2]
-print(String(format: "test accuracy %.4f, %@", test.accuracy(of: outcome.network), "\(outcome.status)"))
+print("ended: \(outcome.status)")
 print(String(format: "median epoch  %8.4f s", median))
 guard options.optimizer.isFirstOrder else { exit(0) }
 let products = ProductTimes(widths: widths, batchSize: options.batchSize, samples: train.samples.x.rows)

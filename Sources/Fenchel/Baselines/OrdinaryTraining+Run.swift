@@ -10,7 +10,7 @@ extension OrdinaryTraining {
     private let loss: any Loss<Element>
     private let mass: Double
     private let validation: (x: Matrix<Element>, loss: any Loss<Element>, mass: Double)?
-    private let progress: ((Epoch) -> Void)?
+    private let progress: ((Epoch, FeedForward<Element>) -> Void)?
     private let clock = ContinuousClock()
     private let begin: ContinuousClock.Instant
     private var backpropagation: Backpropagation<Element>
@@ -21,7 +21,7 @@ extension OrdinaryTraining {
 
     init(
       _ settings: OrdinaryTraining, _ start: FeedForward<Element>, _ samples: Samples<Element>,
-      _ validation: Samples<Element>?, _ kind: LossKind, _ progress: ((Epoch) -> Void)?
+      _ validation: Samples<Element>?, _ kind: LossKind, _ progress: ((Epoch, FeedForward<Element>) -> Void)?
     ) throws {
       func makeLoss(_ samples: Samples<Element>) throws -> any Loss<Element> {
         try kind.makeLoss(
@@ -67,7 +67,7 @@ extension OrdinaryTraining {
       }
       let record = Epoch(epoch: epoch, loss: loss, validationLoss: held, seconds: seconds)
       history.append(record)
-      progress?(record)
+      progress?(record, network)
       guard let held, stopping?.note(epoch, held, network) == true else { return true }
       status = .stalled
       return false

@@ -99,12 +99,12 @@ public struct OrdinaryTraining: Sendable {
   ///
   /// - Parameters:
   ///   - validation: what early stopping looks at; a share of the samples is held out where none is given.
-  ///   - progress: called after every epoch.
+  ///   - progress: called after every epoch, with the network so far.
   /// - Throws: `OrdinaryTrainingError` for settings out of range and shapes that do not fit, `BackpropagationError`
   ///   for an activation without derivative, `LossError` for targets or weights that the loss does not take.
   public func run<Element: Scalar>(
     from start: FeedForward<Element>, _ samples: Samples<Element>, loss: LossKind,
-    validation: Samples<Element>? = nil, progress: ((Epoch) -> Void)? = nil
+    validation: Samples<Element>? = nil, progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
   ) throws -> Outcome<Element> {
     try check(start, samples)
     if let validation { try check(start, validation) }
@@ -122,7 +122,7 @@ public struct OrdinaryTraining: Sendable {
   /// The same for samples in three parts.
   public func run<Element: Scalar>(
     from start: FeedForward<Element>, x: Matrix<Element>, targets: Matrix<Element>, weights: [Element]? = nil,
-    loss: LossKind, progress: ((Epoch) -> Void)? = nil
+    loss: LossKind, progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
   ) throws -> Outcome<Element> {
     try run(
       from: start, Samples(x: x, targets: targets, weights: weights), loss: loss, progress: progress)

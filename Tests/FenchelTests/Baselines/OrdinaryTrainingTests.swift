@@ -140,7 +140,7 @@ import Testing
     let (start, samples) = try Self.regression(30, seed: 10)
     var seen: [OrdinaryTraining.Epoch] = []
     let outcome = try OrdinaryTraining(epochs: 4, batchSize: 8).run(
-      from: start, samples, loss: .squared, progress: { seen.append($0) })
+      from: start, samples, loss: .squared, progress: { epoch, _ in seen.append(epoch) })
     #expect(seen == outcome.history && seen.count == 4)
   }
 
