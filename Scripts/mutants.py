@@ -187,4 +187,25 @@ MUTANTS = [
         "return q / p",
         "ConvexOptimizationTests",
     ),
+    Mutant(
+        "Adam: the bias of the squares without its root",
+        "Sources/Fenchel/Baselines/Adam.swift",
+        "Element(1 / (1 - Double.pow(beta2, steps)).squareRoot())",
+        "Element(1 / (1 - Double.pow(beta2, steps)))",
+        "TorchTests",
+    ),
+    Mutant(
+        "momentum: forgets the weight decay",
+        "Sources/CKernels/updates.c",
+        "T v = friction * velocity[i] + (g[i] + decay * w[i]);",
+        "T v = friction * velocity[i] + g[i];",
+        "TorchTests",
+    ),
+    Mutant(
+        "backpropagation: the derivative of the layer above",
+        "Sources/Fenchel/Baselines/Backpropagation.swift",
+        "multiplyByDerivative(at: outputs[l - 1], &deltas[l - 1])",
+        "multiplyByDerivative(at: deltas[l - 1], &deltas[l - 1])",
+        "BackpropagationTests",
+    ),
 ]

@@ -12,7 +12,7 @@ struct GaussNewton<Element: Scalar>: BatchMethod {
   /// λ, changed by every step.
   private(set) var damping = 1.0
   /// Conjugate gradients end at this residual relative to ‖∇h‖, or after as many iterations.
-  var solver = ConjugateGradient(tolerance: 0.05, maximumIterations: 60)
+  var solver = ConjugateGradient(tolerance: 0.1, maximumIterations: 50)
   /// Values of λ that a step tries.
   var attempts = 12
   private var backpropagation: Backpropagation<Element>

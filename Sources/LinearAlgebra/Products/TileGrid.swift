@@ -19,7 +19,7 @@ struct TileGrid: Equatable {
       return
     }
     columns = min(n, 1024)
-    rows = min(m, max(64, TileGrid.roundUp(TileGrid.ceiling(m, 4), to: 64)), 512)
+    rows = min(m, max(64, TileGrid.roundUp(TileGrid.ceiling(m, 4), to: 16)), 512)
     let tiles = TileGrid.ceiling(m, rows) * TileGrid.ceiling(n, columns)
     let pieces = tiles >= 8 ? 1 : min(16 / tiles, max(1, k / 1024))
     terms = TileGrid.roundUp(TileGrid.ceiling(k, pieces), to: 64)
