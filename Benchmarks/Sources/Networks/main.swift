@@ -31,7 +31,8 @@ let outcome = try training.run(
   let cpu = processSeconds() - markCPU
   print(
     String(
-      format: "epoch %3d   %8.4f s   cpu %8.4f s   loss %.5f   test accuracy %.4f", epoch.epoch, times[times.count - 1], cpu,
+      format: "epoch %3d   %8.4f s   cpu %8.4f s   loss %.5f   test accuracy %.4f", epoch.epoch,
+      times[times.count - 1], cpu,
       epoch.loss, test.accuracy(of: network)))
   (mark, markCPU) = (wall.now, processSeconds())
 }
@@ -45,4 +46,5 @@ let ceiling = MachineCeiling.measured().floatProduct.all
 print(
   String(
     format: "products      %8.4f s, %.0f %% of the fastest, at %.0f GFLOP/s; ceiling of sgemm %.0f GFLOP/s",
-    products.seconds, 100 * products.seconds / fastest, products.operations / products.seconds / 1e9, ceiling))
+    products.seconds, 100 * products.seconds / fastest, products.operations / products.seconds / 1e9, ceiling)
+)

@@ -110,6 +110,7 @@ public struct OrdinaryTraining: Sendable {
     if let validation { try check(start, validation) }
     Parallel.forEach(tiles: 1) { _ in }  // one BLAS thread from here on: the same bits for any number
     let (training, held) = split(samples, validation)
+    if training.weights.allSatisfy({ $0 == 0 }) { throw OrdinaryTrainingError.noWeight }
     var run = try Run(self, start, training, held, loss, progress)
     if optimizer == .lbfgs {
       run.minimise()
