@@ -37,7 +37,9 @@ extension Outcome {
     case TrainingError.solver: self = .usage
     case is TrainingError, is LossError: self = .badData
     case PatternError.memory: self = .resources
-    case is PatternError, is PathError, is LiftedError, is FeedForwardError, is ActivationError: self = .usage
+    case is PatternError, is PathError, is LiftedError, is FeedForwardError, is ActivationError,
+      is OrdinaryTrainingError, is BackpropagationError:
+      self = .usage
     case let error as ProgramError:
       if case .memory = error { self = .resources } else { self = .usage }
     case let error as DownloadError: self = error.isWrongContent ? .badData : .resources

@@ -31,7 +31,7 @@ let outcome = try training.run(
   let cpu = processSeconds() - markCPU
   print(
     String(
-      format: "epoch %3d   %8.4f s   cpu %8.4f s   loss %.5f   test accuracy %.4f", epoch.epoch,
+      format: "epoch %3d   %8.4f s   cpu %8.4f s   loss %.5f   test accuracy %.4f", epoch.number,
       times[times.count - 1], cpu,
       epoch.loss, test.accuracy(of: network)))
   (mark, markCPU) = (wall.now, processSeconds())

@@ -2,6 +2,8 @@
 public enum Status: Sendable, Equatable {
   /// The certificate reached the tolerance.
   case solved
+  /// All passes that were asked for were made, by a method that proves nothing.
+  case completed
   /// A limit ended the run first; the certificate is real, and short of the tolerance.
   case stoppedAtLimit(Limit)
   /// No step makes progress any more: the rounding floor of the arithmetic is reached.

@@ -16,7 +16,7 @@ extension OrdinaryTraining {
     private var backpropagation: Backpropagation<Element>
     private var stopping: EarlyStopping.Record<Element>?
     private var network: FeedForward<Element>
-    private var status = Status.stoppedAtLimit(.iterations)
+    private var status = Status.completed
     private var history: [Epoch] = []
 
     init(
@@ -44,7 +44,7 @@ extension OrdinaryTraining {
       let best = stopping?.best
       return Outcome(
         network: best?.network ?? network, status: status, history: history,
-        epoch: best?.epoch ?? history.last?.epoch ?? 0, seconds: seconds)
+        epoch: best?.epoch ?? history.last?.number ?? 0, seconds: seconds)
     }
 
     private var seconds: Double { begin.duration(to: clock.now).seconds }
@@ -65,7 +65,7 @@ extension OrdinaryTraining {
           Double(validation.loss.value(at: backpropagation.output))
           / max(validation.mass, .leastNormalMagnitude)
       }
-      let record = Epoch(epoch: epoch, loss: loss, validationLoss: held, seconds: seconds)
+      let record = Epoch(number: epoch, loss: loss, validationLoss: held, seconds: seconds)
       history.append(record)
       progress?(record, network)
       guard let held, stopping?.note(epoch, held, network) == true else { return true }
@@ -134,7 +134,7 @@ extension OrdinaryTraining {
         slope = flattened(gradient).converted(to: Double.self).storage
         return Double(value)
       }
-      status = ending ?? result.status
+      status = ending ?? (result.status == .stoppedAtLimit(.iterations) ? .completed : result.status)
     }
   }
 }

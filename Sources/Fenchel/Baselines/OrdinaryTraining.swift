@@ -67,23 +67,11 @@ public struct OrdinaryTraining: Sendable {
     }
   }
 
-  /// One epoch of a run.
-  public struct Epoch: Sendable, Equatable {
-    /// From 1.
-    public let epoch: Int
-    /// Σ s ℓ/Σ s over the epoch's samples, each with the weights that its batch began with; without the decay.
-    public let loss: Double
-    /// Σ s ℓ/Σ s over the samples held out, after the epoch.
-    public let validationLoss: Double?
-    /// Since the start of the run.
-    public let seconds: Double
-  }
-
   /// The network at the end, and how the run went.
   public struct Outcome<Element: Scalar>: Sendable {
     /// The last one, or with early stopping that of the best epoch.
     public var network: FeedForward<Element>
-    /// `stoppedAtLimit(.iterations)` after all epochs, `stoppedAtLimit(.time)`; `stalled` where the validation loss
+    /// `completed` after all epochs, `stoppedAtLimit(.time)`; `stalled` where the validation loss
     /// fell no more, or no step lowers the objective on all samples; `numericalFailure` where a loss or a step is
     /// not finite: the weights are those before; `cancelled`. `solved` only by `l-bfgs`, at a stationary point.
     public var status: Status

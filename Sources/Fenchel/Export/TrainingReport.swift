@@ -178,6 +178,7 @@ extension Status {
   public var name: String {
     switch self {
     case .solved: "solved"
+    case .completed: "completed"
     case .stoppedAtLimit(let limit): "\(limit.rawValue)-limit"
     case .stalled: "stalled"
     case .numericalFailure: "numerical-failure"

@@ -24,12 +24,14 @@ struct BatchDescent<Element: Scalar> {
   private var relaxation: Element
 
   /// `moments` are those of the inputs in their axes.
-  init(_ network: FeedForward<Element>, settings: BatchDescentSettings, moments: [Element]) {
+  ///
+  /// - Throws: `LiftedError.notSmooth` for an activation whose slope is not bounded.
+  init(_ network: FeedForward<Element>, settings: BatchDescentSettings, moments: [Element]) throws {
     self.network = network
     self.settings = settings
     relaxation = Element(settings.relaxation)
     velocities = network.weights.map { Matrix($0.rows, $0.columns) }
-    penalties = network.activations.map { FenchelPenalty($0.divergence(Element.self)) }
+    penalties = try network.activations.map { try FenchelPenalty($0) }
     metrics = network.weights.indices.map { l in
       l == 0 && network.activations.count > 0
         ? .diagonal(network.hasBias ? moments + [1] : moments) : .unknown

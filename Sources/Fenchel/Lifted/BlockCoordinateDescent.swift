@@ -22,12 +22,7 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     _ program: LiftedProgram<Element>, from network: FeedForward<Element>, tolerance: Element = 1e-4,
     maximumSteps: Int = 100
   ) throws {
-    let widths = network.widths
-    guard widths[0] == program.x.columns, widths[widths.count - 1] == program.loss.outputs else {
-      throw LiftedError.shape(
-        "a network of \(widths[0]) inputs and \(widths[widths.count - 1]) outputs for data of "
-          + "\(program.x.columns) and \(program.loss.outputs)")
-    }
+    try LiftedProgram.check(network, inputs: program.x.columns, outputs: program.loss.outputs)
     guard network.activations.count == program.hiddenLayers else {
       throw LiftedError.count("activations", network.activations.count, expected: program.hiddenLayers)
     }

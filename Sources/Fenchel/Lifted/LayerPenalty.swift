@@ -24,7 +24,11 @@ public protocol LayerPenalty<Element>: Sendable {
 public struct FenchelPenalty<Element: Scalar>: LayerPenalty {
   public let divergence: any ActivationDivergence<Element>
 
-  public init(_ divergence: any ActivationDivergence<Element>) { self.divergence = divergence }
+  /// - Throws: `LiftedError.notSmooth` for an activation whose slope is not bounded.
+  public init(_ activation: Activation) throws {
+    divergence = activation.divergence(Element.self)
+    guard divergence.smoothness.isFinite else { throw LiftedError.notSmooth(activation) }
+  }
 
   public var smoothness: Element { divergence.smoothness }
   public var curvature: Element { 1 }

@@ -27,11 +27,8 @@ public struct LiftedProgram<Element: Scalar>: Sendable {
   ) throws {
     guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
     penalties = try activations.map { activation in
-      guard activation.divergence(Element.self).smoothness.isFinite else {
-        throw LiftedError.notSmooth(activation)
-      }
-      return switch form {
-      case .fenchel: FenchelPenalty(activation.divergence(Element.self))
+      switch form {
+      case .fenchel: try FenchelPenalty<Element>(activation)
       case .squaredDistance: try SquaredDistancePenalty<Element>(activation)
       }
     }
@@ -49,6 +46,15 @@ public struct LiftedProgram<Element: Scalar>: Sendable {
     guard values.count == count else { throw LiftedError.count(name, values.count, expected: count) }
     if let wrong = values.first(where: { !($0.isFinite && isAllowed($0)) }) {
       throw LiftedError.parameter(name, Double(wrong), allowed: allowed)
+    }
+  }
+
+  /// - Throws: `LiftedError.shape` where a network does not fit the data.
+  static func check(_ network: FeedForward<Element>, inputs d: Int, outputs c: Int) throws {
+    let widths = network.widths
+    guard widths[0] == d, widths[widths.count - 1] == c else {
+      throw LiftedError.shape(
+        "a network of \(widths[0]) inputs and \(widths[widths.count - 1]) outputs for data of \(d) and \(c)")
     }
   }
 

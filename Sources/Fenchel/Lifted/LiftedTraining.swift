@@ -20,22 +20,6 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   public init() {}
 }
 
-/// The state of a training by epochs, for histories and progress lines.
-public struct Epoch: Codable, Sendable, Equatable {
-  /// Counted from 1.
-  public var number: Int
-  /// The mean loss over the epoch's batches as each was met; of whole-data sweeps the model's value instead.
-  @FiniteOrNull public var loss: Double
-  /// Seconds since training began.
-  public var seconds: Double
-
-  public init(number: Int, loss: Double, seconds: Double) {
-    self.number = number
-    self.loss = loss
-    self.seconds = seconds
-  }
-}
-
 /// Trains networks as lifted models: batched, or block by block on the whole data.
 public struct LiftedTraining<Element: Scalar> {
   public let form: LiftedForm
@@ -66,7 +50,7 @@ public struct LiftedTraining<Element: Scalar> {
     from network: FeedForward<Element>, x: Matrix<Element>, targets: Matrix<Element>, weights: [Element],
     loss kind: LossKind
   ) throws -> Outcome {
-    try check()
+    try check(network, x, targets)
     let run = Run(x: x, targets: targets, weights: weights, kind: kind, start: ContinuousClock().now)
     guard let batchSize = settings.batchSize, form == .fenchel else { return try sweep(network, run) }
     return try descend(network, run, batchSize: batchSize)
@@ -80,7 +64,10 @@ public struct LiftedTraining<Element: Scalar> {
     var seconds: Double { start.duration(to: ContinuousClock().now).seconds }
   }
 
-  private func check() throws {
+  private func check(
+    _ network: FeedForward<Element>, _ x: Matrix<Element>, _ targets: Matrix<Element>
+  ) throws {
+    try LiftedProgram.check(network, inputs: x.columns, outputs: targets.columns)
     let numbers = [
       ("λ", settings.λ), ("λ", settings.batched.λ), ("γ", settings.batched.proximity),
       ("γ of the last layer", settings.batched.lastProximity), ("relaxation", settings.batched.relaxation),
@@ -125,7 +112,7 @@ extension LiftedTraining {
       λ: [Element](repeating: Element(settings.λ), count: layers),
       ρ: [Element](repeating: Element(settings.ρ), count: layers + 1))
     var descent = try BlockCoordinateDescent(program, from: network, tolerance: 1e-3, maximumSteps: 10)
-    var outcome = Outcome(network: network, status: .stoppedAtLimit(.iterations), history: [])
+    var outcome = Outcome(network: network, status: .completed, history: [])
     for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
       if let status = interruption(run) {
         outcome.status = status
@@ -138,7 +125,6 @@ extension LiftedTraining {
     }
     outcome.network = descent.point.network
     outcome.objective = descent.objective
-    if outcome.history.count == settings.epochs { outcome.status = .solved }
     return outcome
   }
 }
@@ -152,7 +138,7 @@ extension LiftedTraining {
     let x = basis.rotated(run.x)
     var turned = network
     turned.weights[0] = basis.entering(network.weights[0], hasBias: hasBias)
-    var descent = BatchDescent(turned, settings: settings.batched, moments: basis.moments)
+    var descent = try BatchDescent(turned, settings: settings.batched, moments: basis.moments)
     /// The network on the inputs as they were; along directions that were left out it is constant.
     func original() -> FeedForward<Element> {
       var result = descent.network
@@ -160,8 +146,10 @@ extension LiftedTraining {
       return result
     }
     let order = Minibatches(samples: x.rows, batchSize: batchSize, seed: settings.seed)
-    let pass = BatchPass(x: x, loss: try run.kind.makeLoss(targets: run.targets, weights: run.weights))
-    var outcome = Outcome(network: network, status: .solved, history: [])
+    let loss = try run.kind.makeLoss(targets: run.targets, weights: run.weights)
+    guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(run.kind) }
+    let pass = BatchPass(x: x, loss: loss)
+    var outcome = Outcome(network: network, status: .completed, history: [])
     var last = (descent: descent, loss: Double.infinity)
     while outcome.history.count < settings.epochs {
       let number = outcome.history.count + 1

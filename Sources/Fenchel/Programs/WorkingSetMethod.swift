@@ -155,7 +155,7 @@ public struct WorkingSetMethod {
     switch roundStatus {
     case .cancelled, .stoppedAtLimit: return roundStatus
     case .numericalFailure, .stalled: return roundStatus
-    case .solved: return tolerance < 1e-14 ? .stalled : nil
+    case .solved, .completed: return tolerance < 1e-14 ? .stalled : nil
     }
   }
 

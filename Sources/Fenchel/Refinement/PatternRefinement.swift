@@ -381,7 +381,7 @@ public struct PatternRefinement {
   private func status(of solution: Solution<TwoLayerPoint>, _ state: State) -> Status {
     let isCertified = solution.certificate.relativeGap <= limits.tolerance
     return switch solution.status {
-    case .solved: isCertified ? .solved : state.stop ?? .stoppedAtLimit(.work)
+    case .solved, .completed: isCertified ? .solved : state.stop ?? .stoppedAtLimit(.work)
     case .stalled, .numericalFailure: isCertified ? .solved : solution.status
     case .cancelled, .stoppedAtLimit: solution.status
     }

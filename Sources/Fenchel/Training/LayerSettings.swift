@@ -11,6 +11,13 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   public var epochs = 10
   /// Samples of a batch; as many as there are, or more, make one batch of all of them.
   public var batchSize = 500
+  /// Of `mlp` only, like the next three.
+  public var optimizer = Optimizer.adam
+  /// Nil for the optimizer's usual one.
+  public var learningRate: Double?
+  public var schedule = LearningRateSchedule.constant
+  /// η of (η/2)‖W‖².
+  public var weightDecay = 0.0
 
   public init() {}
 

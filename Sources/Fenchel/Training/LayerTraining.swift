@@ -17,7 +17,8 @@ struct LayerTraining {
 
   /// Trains in the precision of the settings.
   ///
-  /// Errors: `LiftedError` and `FeedForwardError` for settings that fit no model.
+  /// Errors: `LiftedError`, `OrdinaryTrainingError`, `BackpropagationError` and `FeedForwardError` for settings that fit
+  /// no model.
   func run() throws -> Outcome {
     switch settings.precision {
     case .float: try run(Float.self)
@@ -33,12 +34,36 @@ struct LayerTraining {
     let start: FeedForward<Element> = try layers.start(
       inputs: x.columns, outputs: targets.columns, hasBias: problem.hasBias, seed: settings.seed,
       Element.self)
+    let samples = OrdinaryTraining.Samples(x: x, targets: targets, weights: weights)
+    return settings.model == .mlp
+      ? try backpropagate(from: start, samples, layers) : try lift(from: start, samples, layers)
+  }
+
+  private func lift<Element: Scalar>(
+    from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+  ) throws -> Outcome {
     var training = LiftedTraining<Element>(
       settings.model == .lifted ? .squaredDistance : .fenchel, settings: liftedSettings(layers))
     training.limits.seconds = settings.timeLimit
     training.limits.cancellation = cancellation
     training.progress = progress
-    let outcome = try training.run(from: start, x: x, targets: targets, weights: weights, loss: problem.kind)
+    let outcome = try training.run(
+      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
+    return Outcome(
+      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+  }
+
+  private func backpropagate<Element: Scalar>(
+    from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+  ) throws -> Outcome {
+    let training = OrdinaryTraining(
+      optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
+      learningRate: layers.learningRate, weightDecay: layers.weightDecay, schedule: layers.schedule,
+      seed: settings.seed, seconds: settings.timeLimit, cancellation: cancellation,
+      lossParameters: problem.parameters)
+    let outcome = try training.run(from: start, samples, loss: problem.kind) { epoch, _ in
+      progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
+    }
     return Outcome(
       network: try outcome.network.network(), status: outcome.status, history: outcome.history)
   }

@@ -43,12 +43,17 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case fenchel
   /// Network of any depth, lifted with squared distances on the ranges of its activations.
   case lifted
+  /// Network of any depth, trained by back-propagation.
+  case mlp
 
   /// Whether training is a convex program, whose solution comes with a certificate.
   public var isConvexProgram: Bool { self == .relu || self == .gatedReLU }
 
   /// The models that are convex programs.
   public static var convexPrograms: [ModelKind] { allCases.filter(\.isConvexProgram) }
+
+  /// The models that are trained layer by layer.
+  public static var layered: [ModelKind] { allCases.filter { !$0.isConvexProgram } }
 }
 
 /// How strong the regularisation is.

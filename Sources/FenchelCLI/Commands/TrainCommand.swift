@@ -75,7 +75,8 @@ enum Exit {
   /// before: the certificates judge, whatever the solver says of itself.
   static func code(for status: Status, gaps: [Double], tolerance: Double) -> Int32 {
     if let signal = Interruption.signal { return 128 + signal }
-    let isCertified = status == .solved && gaps.allSatisfy { $0 <= tolerance }
+    let isDone = status == .solved || status == .completed
+    let isCertified = isDone && gaps.allSatisfy { $0 <= tolerance }
     return isCertified ? Outcome.done.rawValue : Outcome.stoppedEarly.rawValue
   }
 }

@@ -14,7 +14,8 @@ enum ConfigKey {
     "patterns": .word, "outputs": .word, "solver": .word, "tolerance": .number, "bias": .flag,
     "standardise": .flag, "precision": .word, "threads": .natural, "seed": .natural, "time-limit": .number,
     "max-memory": .number, "output": .word, "run": .word, "json": .flag, "quiet": .flag, "folds": .natural,
-    "hidden": .list, "activation": .word, "epochs": .natural, "batch-size": .natural, "ratios": .list,
+    "hidden": .list, "activation": .word, "epochs": .natural, "batch-size": .natural,
+    "optimizer": .word, "learning-rate": .number, "schedule": .word, "weight-decay": .number, "ratios": .list,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]
 

@@ -20,7 +20,28 @@ struct LayerOptions: ParsableArguments {
       "Samples of a batch (default: 500); from the number of rows on, all of them at once.", valueName: "n"))
   var batchSize: Int?
 
+  @Option(help: "Method of mlp (default: adam).")
+  var optimizer: Optimizer?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Learning rate of mlp (default: the optimizer's usual one).", valueName: "rate"))
+  var learningRate: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Learning rates of mlp: constant, step:EPOCHS:FACTOR, cosine, inverse-sqrt.", valueName: "schedule"))
+  var schedule: LearningRateSchedule?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("η of (η/2)‖W‖² in mlp (default: 0).", valueName: "η"))
+  var weightDecay: Double?
+
   func validate() throws {
+    try Check.positive(learningRate, "--learning-rate")
+    if let weightDecay, !(weightDecay.isFinite && weightDecay >= 0) {
+      throw ValidationError("--weight-decay \(weightDecay) must be a finite number of at least 0")
+    }
     _ = try widths()
     _ = try namedActivation()
     if let epochs, !(0...1_000_000).contains(epochs) {
@@ -33,25 +54,37 @@ struct LayerOptions: ParsableArguments {
 
   /// The settings; nil for a convex program.
   ///
-  /// - Throws: `UsageError` where one of these options is given for a convex program.
+  /// - Throws: `UsageError` where an option is given that the model has no use for.
   func settings(for model: ModelKind) throws -> LayerSettings? {
-    guard !model.isConvexProgram else {
-      let given = [
-        ("--hidden", hidden != nil), ("--activation", activation != nil), ("--epochs", epochs != nil),
-        ("--batch-size", batchSize != nil),
-      ]
-      guard let (name, _) = given.first(where: \.1) else { return nil }
-      let models = ModelKind.allCases.filter { !$0.isConvexProgram }.map(\.rawValue)
-      throw UsageError(
-        "\(name) is not for the model \(model.rawValue), a convex program; take --model "
-          + models.joined(separator: " or "))
-    }
+    let common = [
+      ("--hidden", hidden != nil), ("--activation", activation != nil), ("--epochs", epochs != nil),
+      ("--batch-size", batchSize != nil),
+    ]
+    let ordinary = [
+      ("--optimizer", optimizer != nil), ("--learning-rate", learningRate != nil),
+      ("--schedule", schedule != nil), ("--weight-decay", weightDecay != nil),
+    ]
+    try refuse(model.isConvexProgram ? common : [], for: model, take: ModelKind.layered)
+    try refuse(model == .mlp ? [] : ordinary, for: model, take: [.mlp])
+    guard !model.isConvexProgram else { return nil }
     var settings = LayerSettings()
     if let widths = try widths() { settings.hidden = widths }
     if let activation = try namedActivation() { settings.activation = activation }
     if let epochs { settings.epochs = epochs }
     if let batchSize { settings.batchSize = batchSize }
+    if let optimizer { settings.optimizer = optimizer }
+    if let schedule { settings.schedule = schedule }
+    settings.learningRate = learningRate
+    settings.weightDecay = weightDecay ?? 0
     return settings
+  }
+
+  /// Throws where one of the options, paired with whether it is given, is.
+  private func refuse(_ options: [(String, Bool)], for model: ModelKind, take others: [ModelKind]) throws {
+    guard let (name, _) = options.first(where: \.1) else { return }
+    throw UsageError(
+      "\(name) is not for the model \(model.rawValue); take --model "
+        + others.map(\.rawValue).joined(separator: ", "))
   }
 
   private func widths() throws -> [Int]? {
@@ -77,3 +110,6 @@ struct LayerOptions: ParsableArguments {
     throw ValidationError("--activation: \(activation) has a parameter that \(name) does not take")
   }
 }
+
+extension Optimizer: ExpressibleByArgument {}
+extension LearningRateSchedule: ExpressibleByArgument {}

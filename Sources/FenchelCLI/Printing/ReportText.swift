@@ -32,6 +32,9 @@ struct ReportText {
     case .relu: return "ReLU network · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
     case .fenchel, .lifted: return "\(architecture) · \(report.model.rawValue) · \(loss)"
+    case .mlp:
+      let optimizer = (report.settings.layers ?? LayerSettings()).optimizer.rawValue
+      return "\(architecture) · \(optimizer) · \(loss)"
     }
   }
 

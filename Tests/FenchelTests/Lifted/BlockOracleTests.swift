@@ -39,8 +39,6 @@ import Testing
     try JSONDecoder().decode(File<Case>.self, from: OracleTests.Oracle.data(name)).cases
   }
 
-  private static let relu = FenchelPenalty(Activation.relu.divergence(Double.self))
-
   @Test(arguments: ["lifted_xL_ce_relu", "lifted_xL_mse_nnls", "lifted_xl_fenchel_relu", "lifted_jcr_x"])
   func outputs(name: String) throws {
     for oracle in try cases(name, Output.self) {
@@ -48,7 +46,7 @@ import Testing
       let augmented = Matrix(weights.rows + 1, weights.columns, storage: weights.storage + oracle.b)
       let isLifted = name == "lifted_jcr_x"
       let penalty: any LayerPenalty<Double> =
-        isLifted ? try SquaredDistancePenalty(.relu) : Self.relu
+        isLifted ? try SquaredDistancePenalty(.relu) : try FenchelPenalty(.relu)
       let λ = try #require(oracle.lam_prev ?? oracle.lam)
       let block = OutputBlock(
         fit: try fit(oracle, penalty, outputs: weights.columns), weights: augmented, hasBias: true,
@@ -83,7 +81,8 @@ import Testing
       let (x, start) = (Matrix(rows: oracle.X).transposed, Matrix(rows: oracle.W0).transposed)
       let fit: LayerFit<Double> =
         if let next = oracle.X_next {
-          .outputs(Matrix(rows: next).transposed, Self.relu, weight: try #require(oracle.lam))
+          .outputs(
+            Matrix(rows: next).transposed, try FenchelPenalty(.relu), weight: try #require(oracle.lam))
         } else {
           .loss(try SoftmaxLoss(targets: oneHot(try #require(oracle.labels), start.columns)))
         }
