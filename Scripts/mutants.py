@@ -139,10 +139,17 @@ MUTANTS = [
         "FenchelTests",
     ),
     Mutant(
+        "cone projection: rows of the last one stay active",
+        "Sources/ConvexOptimization/Cones/ActiveSet.swift",
+        "for j in support { isActive[j] = false }",
+        "",
+        "ConvexOptimizationTests",
+    ),
+    Mutant(
         "cone projection: sign of the rows",
         f"{PROGRAMS}/PatternCones.swift",
-        "[Element](repeating: -sign, count: n)",
-        "[Element](repeating: sign, count: n)",
+        "signs[k] -= sign",
+        "signs[k] += sign",
         "FenchelTests",
     ),
     Mutant(

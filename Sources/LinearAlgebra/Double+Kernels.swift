@@ -29,6 +29,11 @@ extension Double: Scalar {
     x: UnsafePointer<Double>, beta: Double, y: UnsafeMutablePointer<Double>
   ) {
     guard m > 0, n > 0 else { return }
+    if isSmallProduct(m, n) {
+      return transpose == .no
+        ? fenchel_gemv_d(m, n, alpha, a, lda, x, beta, y)
+        : fenchel_gemv_transposed_d(m, n, alpha, a, lda, x, beta, y)
+    }
     cblas_dgemv(
       CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
   }

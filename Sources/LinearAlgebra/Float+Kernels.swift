@@ -29,6 +29,11 @@ extension Float: Scalar {
     x: UnsafePointer<Float>, beta: Float, y: UnsafeMutablePointer<Float>
   ) {
     guard m > 0, n > 0 else { return }
+    if isSmallProduct(m, n) {
+      return transpose == .no
+        ? fenchel_gemv_s(m, n, alpha, a, lda, x, beta, y)
+        : fenchel_gemv_transposed_s(m, n, alpha, a, lda, x, beta, y)
+    }
     cblas_sgemv(
       CblasRowMajor, transpose.cblas, blasint(m), blasint(n), alpha, a, blasint(lda), x, 1, beta, y, 1)
   }

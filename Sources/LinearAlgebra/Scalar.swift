@@ -123,3 +123,9 @@ public enum Transpose: Sendable {
   case no
   case yes
 }
+
+extension Scalar {
+  /// Whether a product of an m × n matrix and a vector takes less than the call of a BLAS does.
+  @inline(__always)
+  static func isSmallProduct(_ m: Int, _ n: Int) -> Bool { m * n <= 4096 && min(m, n) <= 64 }
+}

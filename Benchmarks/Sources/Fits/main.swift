@@ -1,5 +1,6 @@
 // Seconds of whole fits in-process, as `train` of the library makes them: the program, its certificate, the network
 // and its scores. The median and the least of five, after one that is not counted; of one where a fit takes long.
+// With words behind the command only the fits whose line holds all of them.
 import Fenchel
 import Foundation
 import LinearAlgebra
@@ -18,7 +19,8 @@ print("OpenBLAS \(Parallel.blasCore), \(Parallel.threads) threads; milliseconds 
 print("data                  program          median     least       gap")
 for table in try SmallTable.all() {
   let name = table.name.padding(toLength: 22, withPad: " ", startingAt: 0)
-  for (kind, settings) in kinds {
+  for (kind, settings) in kinds
+  where CommandLine.arguments.dropFirst().allSatisfy({ (name + kind).contains($0) }) {
     var gap = 0.0
     func milliseconds() throws -> Double {
       let time = try ContinuousClock().measure {

@@ -44,6 +44,15 @@ double fenchel_compensated_dot(const double *x, const double *y, long count);
 /* Σ x_i y_i in Double like the above, for x in single precision. */
 double fenchel_compensated_dot_mixed(const float *x, const double *y, long count);
 
+/* y ← α A x + β y for A: m × n, row-major with rows `lda` apart, and y ← α Aᵀ x + β y; β = 0 overwrites y. */
+void fenchel_gemv_s(long m, long n, float alpha, const float *a, long lda, const float *x, float beta, float *y);
+void fenchel_gemv_d(long m, long n, double alpha, const double *a, long lda, const double *x, double beta,
+                    double *y);
+void fenchel_gemv_transposed_s(long m, long n, float alpha, const float *a, long lda, const float *x, float beta,
+                               float *y);
+void fenchel_gemv_transposed_d(long m, long n, double alpha, const double *a, long lda, const double *x,
+                               double beta, double *y);
+
 /* Largest order of the two kernels below. */
 #define FENCHEL_BLOCK 64
 

@@ -1,45 +1,85 @@
 import LinearAlgebra
 
-/// The iteration of `NonnegativeLeastSquares`, on rows σ_j a_j/‖a_j‖ and a q of length 1.
-struct ActiveSet<Element: Scalar> {
+/// The iteration of `NonnegativeLeastSquares`, on rows σ_j a_j/‖a_j‖ and a q of length 1, and the room it takes: many
+/// solves of one problem, one after another, allocate once.
+package struct ActiveSet<Element: Scalar>: ~Copyable {
   private let problem: NonnegativeLeastSquares<Element>
-  let signs: [Element]
-  private let threshold: Element
-  private let maximumIterations: Int
+  /// σ: n numbers; row j counts as σ_j a_j, 0 leaves it out. All +1 at first.
+  package var signs: [Element]
+  private var threshold: Element = 0
+  private var maximumIterations = 0
   private var active: ActiveRows<Element>
   /// The active rows, in the order of the factorisation.
   private(set) var support: [Int] = []
   /// α > 0 of the active rows.
   private(set) var multipliers: [Element] = []
+  /// Where α is to go.
+  private var target: [Element] = []
   private var isActive: [Bool]
+  /// −σ_j/‖a_j‖, 0 for rows of zeros.
+  private var factors: [Element]
+  /// −σ_j a_jᵀp/‖a_j‖ when all rows were priced last; 0 for rows that are left out.
+  private var excess: [Element]
+  /// The rows that were violated most then.
+  private var candidates: [Int] = []
   /// Rows that came in vain since the last that stayed: what they violate is rounding.
   private var refused: Set<Int> = []
   private(set) var iterations = 0
-  /// How far the residual missed A p ≥ 0 and αᵀ A p = 0 when all rows were priced last.
-  private(set) var violation = Element.infinity
+  private var isPriced = false
 
   /// Violations up to this count as rounding.
   private static var tolerance: Element { 64 * .ulpOfOne }
   /// Rows that stand out of the span of the active ones by less cannot violate by more.
   private static var dependence: Element { 8192 * .ulpOfOne }
 
-  init(
-    of problem: NonnegativeLeastSquares<Element>, _ q: [Element], signs: [Element], threshold: Element,
-    maximumIterations: Int
-  ) {
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  package init(of problem: NonnegativeLeastSquares<Element>) {
+    let (n, d) = (problem.rows.rows, problem.rows.columns)
     self.problem = problem
-    self.signs = signs
-    self.threshold = threshold
-    self.maximumIterations = maximumIterations
-    active = ActiveRows(projecting: q)
-    isActive = [Bool](repeating: false, count: problem.rows.rows)
+    signs = [Element](repeating: 1, count: n)
+    active = ActiveRows(projecting: [Element](repeating: 0, count: d))
+    isActive = [Bool](repeating: false, count: n)
+    factors = [Element](repeating: 0, count: n)
+    excess = factors
   }
 
-  /// Takes over the rows of another solution, with multipliers in the units of A.
+  /// Begins anew with q/size: no row is active.
   @inline(__always)
-  mutating func start(at rows: [Int], _ α: [Element]) {
+  mutating func restart(
+    _ q: UnsafePointer<Element>, dividedBy size: Element, threshold: Element, maximumIterations: Int
+  ) {
+    self.threshold = threshold
+    self.maximumIterations = maximumIterations
+    active.restart(projecting: q, dividedBy: size)
+    for j in support { isActive[j] = false }
+    support.removeAll(keepingCapacity: true)
+    multipliers.removeAll(keepingCapacity: true)
+    if !refused.isEmpty { refused.removeAll() }
+    (iterations, isPriced) = (0, false)
+    let (n, signs) = (problem.rows.rows, signs)
+    problem.inverseNorms.withPointer { inverse in
+      signs.withPointer { signs in
+        factors.withMutablePointer { for j in 0..<n { $0[j] = -signs[j] * inverse[j] } }
+      }
+    }
+  }
+
+  /// How far the residual missed A p ≥ 0 and αᵀ A p = 0 when all rows were priced last, infinite if never.
+  @inline(__always)
+  var violation: Element {
+    guard isPriced else { return .infinity }
+    var largest: Element = 0
+    for value in excess { largest = max(largest, value) }
+    for j in support { largest = max(largest, abs(excess[j])) }
+    return largest
+  }
+
+  /// Takes over the rows of another solution, with multipliers `size` times those of q/size, in the units of A.
+  @inline(__always)
+  mutating func start(at rows: [Int], _ α: [Element], dividedBy size: Element) {
     for (j, value) in zip(rows, α) where isUsable(j) && value >= 0 && value.isFinite {
-      _ = append(j, multiplier: value * problem.norms[j])
+      _ = append(j, multiplier: value / size * problem.norms[j])
     }
     settle()
   }
@@ -64,9 +104,9 @@ struct ActiveSet<Element: Scalar> {
       }
       if hasReachedThreshold { return .belowThreshold }
       if iterations >= maximumIterations || stalls >= 20 { return .stoppedAtLimit }
-      let candidates = mostViolated()
+      findCandidates()
       if !candidates.isEmpty {
-        addRows(from: candidates)
+        addRows()
       } else if refreshed < iterations {
         refreshed = -1  // the residual carries the rounding of its updates: look again
       } else {
@@ -76,7 +116,7 @@ struct ActiveSet<Element: Scalar> {
   }
 
   @inline(__always)
-  private var norm: Element { active.residual.withPointer { Element.euclideanNorm(active.dimension, $0) } }
+  private var norm: Element { active.residualNorm }
 
   @inline(__always)
   private var hasReachedThreshold: Bool { threshold > 0 && norm <= threshold }
@@ -87,44 +127,54 @@ struct ActiveSet<Element: Scalar> {
 
   /// The rows that are violated most, a few for each addition, from a pass over all rows.
   @inline(__always)
-  private mutating func mostViolated() -> [Int] {
-    let excess = prices(active.residual)
-    var violated: [Int] = []
-    violation = 0
-    for j in 0..<excess.count {
-      violation = max(violation, isActive[j] ? abs(excess[j]) : excess[j])
-      if excess[j] > Self.tolerance, isUsable(j) { violated.append(j) }
+  private mutating func findCandidates() {
+    price()
+    candidates.removeAll(keepingCapacity: true)
+    let excess = excess
+    excess.withPointer {
+      for j in 0..<excess.count where $0[j] > Self.tolerance { if isUsable(j) { candidates.append(j) } }
     }
     let limit = 4 * additionsPerPass + 8
-    guard violated.count > limit else { return violated }
-    violated.sort { excess[$0] > excess[$1] || (excess[$0] == excess[$1] && $0 < $1) }
-    return Array(violated[..<limit])
+    guard candidates.count > limit else { return }
+    candidates.sort { excess[$0] > excess[$1] || (excess[$0] == excess[$1] && $0 < $1) }
+    candidates.removeLast(candidates.count - limit)
   }
 
-  /// −σ_j a_jᵀp/‖a_j‖ for all rows; 0 for rows that are left out.
+  /// Computes `excess` from the residual.
   @inline(__always)
-  private func prices(_ p: [Element]) -> [Element] {
+  private mutating func price() {
+    isPriced = true
     let (n, d, size) = (problem.rows.rows, problem.rows.columns, 512)
-    var result = [Element](repeating: 0, count: n)
-    withPointers(problem.rows, Matrix(column: p), &result) { a, p, result in
-      Parallel.forEach(tiles: Parallel.tiles(of: size, covering: n), work: n * d) { tile in
-        let range = Parallel.range(ofTile: tile, size: size, count: n)
-        Element.gemv(
-          .no, m: range.count, n: d, alpha: -1, a: a + range.lowerBound * d, lda: max(1, d), x: p, beta: 0,
-          y: result + range.lowerBound)
-        for j in range { result[j] = problem.norms[j] > 0 ? result[j] * signs[j] / problem.norms[j] : 0 }
+    let (problem, factors, p) = (problem, factors, active.residual)
+    let hasColumns = problem.columns.count > 0
+    withPointers(problem.rows, problem.columns, &excess) { rows, columns, excess in
+      factors.withPointer { factors in
+        p.withPointer { p in
+          Parallel.forEach(tiles: Parallel.tiles(of: size, covering: n), work: n * d) { tile in
+            let range = Parallel.range(ofTile: tile, size: size, count: n)
+            let (first, m) = (range.lowerBound, range.count)
+            if hasColumns {
+              Element.gemv(
+                .yes, m: d, n: m, alpha: 1, a: columns + first, lda: n, x: p, beta: 0, y: excess + first)
+            } else {
+              Element.gemv(
+                .no, m: m, n: d, alpha: 1, a: rows + first * d, lda: max(1, d), x: p, beta: 0,
+                y: excess + first)
+            }
+            Element.multiply(m, factors + first, excess + first)
+          }
+        }
       }
     }
-    return result
   }
 
   /// Adds the most violated of the candidates again and again until none of them is violated.
   @inline(__always)
-  private mutating func addRows(from candidates: [Int]) {
+  private mutating func addRows() {
     let (d, m) = (active.dimension, candidates.count)
     withTemporary(Element.self, m * d + m) { rows in
       let excess = rows + m * d
-      for (i, j) in candidates.enumerated() { copyRow(j, to: rows + i * d) }
+      for i in 0..<m { copyRow(candidates[i], to: rows + i * d) }
       for _ in 0..<additionsPerPass where iterations < maximumIterations {
         active.residual.withPointer { p in
           Element.gemv(.no, m: m, n: d, alpha: -1, a: rows, lda: d, x: p, beta: 0, y: excess)
@@ -136,7 +186,11 @@ struct ActiveSet<Element: Scalar> {
         guard worst >= 0 else { return }
         let row = candidates[worst]
         if append(row, multiplier: 0) { settle() }
-        if isActive[row] { refused.removeAll() } else { refused.insert(row) }
+        if !isActive[row] {
+          refused.insert(row)
+        } else if !refused.isEmpty {
+          refused.removeAll()
+        }
         if hasReachedThreshold { return }
       }
     }
@@ -145,15 +199,15 @@ struct ActiveSet<Element: Scalar> {
   @inline(__always)
   private func copyRow(_ j: Int, to target: UnsafeMutablePointer<Element>) {
     let d = active.dimension
-    problem.rows.withPointer { target.update(from: $0 + j * d, count: d) }
-    Element.scale(d, signs[j] / problem.norms[j], target)
+    let factor = -factors[j]
+    problem.rows.withPointer { a in for i in 0..<d { target[i] = factor * a[j * d + i] } }
   }
 
   @inline(__always)
   private mutating func append(_ j: Int, multiplier: Element) -> Bool {
-    let isIndependent = withTemporary(Element.self, active.dimension) { row in
-      copyRow(j, to: row)
-      return active.append(row, tolerance: Self.dependence)
+    let (d, factor) = (active.dimension, -factors[j])
+    let isIndependent = problem.rows.withPointer {
+      active.append($0 + j * d, scaledBy: factor, tolerance: Self.dependence)
     }
     guard isIndependent else { return false }
     support.append(j)
@@ -166,29 +220,29 @@ struct ActiveSet<Element: Scalar> {
   /// Moves α to the minimiser over the active rows, dropping the rows whose α would turn negative on the way.
   @inline(__always)
   private mutating func settle() {
-    var target: [Element] = []
     while true {
       active.multipliers(into: &target)
-      var share: Element = 1
+      var (share, isInside): (Element, Bool) = (1, true)
       for i in 0..<target.count where target[i] <= 0 {
         share = min(share, multipliers[i] / (multipliers[i] - target[i]))
+        isInside = false
       }
-      guard target.contains(where: { $0 <= 0 }) else {
-        multipliers = target
+      guard !isInside else {
+        swap(&multipliers, &target)
         return
       }
       if !(share >= 0) { share = 0 }
       for i in 0..<target.count { multipliers[i] += share * (target[i] - multipliers[i]) }
-      dropRows(leaving: target)
+      dropRows()
     }
   }
 
   /// Drops the rows that reached 0 on the way to `target`, the one nearest to it at least.
   @inline(__always)
-  private mutating func dropRows(leaving target: [Element]) {
-    var least: Int?
+  private mutating func dropRows() {
+    var least = -1
     for i in 0..<target.count where target[i] <= 0 {
-      if least.map({ multipliers[i] < multipliers[$0] }) ?? true { least = i }
+      if least < 0 || multipliers[i] < multipliers[least] { least = i }
     }
     for i in stride(from: target.count - 1, through: 0, by: -1) where target[i] <= 0 {
       guard i == least || multipliers[i] <= 0 else { continue }

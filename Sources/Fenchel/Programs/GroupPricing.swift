@@ -59,6 +59,7 @@ public struct GroupPricing {
     _ range: Range<Int>, output j: Int, θ: Matrix<Double>, above threshold: Double
   ) -> [Price] {
     let images = images(range, output: j, θ: θ)
+    var state = ActiveSet(of: cones.rows)
     var result: [Price] = []
     for (offset, pattern) in range.enumerated() {
       let q = images.row(offset)
@@ -70,7 +71,9 @@ public struct GroupPricing {
           result.append(Price(group: group, norm: plain, multipliers: SparseVector()))
           continue
         }
-        let projection = cones.projection(of: q, pattern: pattern, sign: sign, threshold: threshold)
+        let projection = q.withPointer {
+          cones.projection(of: $0, pattern: pattern, sign: sign, threshold: threshold, in: &state)
+        }
         let multipliers = SparseVector(indices: projection.support, values: projection.multipliers)
         result.append(Price(group: group, norm: projection.norm, multipliers: multipliers))
       }

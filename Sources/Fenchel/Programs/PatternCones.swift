@@ -26,42 +26,76 @@ struct PatternCones<Element: Scalar>: GroupCones {
 
   /// The projection of z onto the cone of a pattern and sign, exact to rounding, or as soon as it is found to be at
   /// most `threshold` long. Its norm is the maximum of zᵀw over w in the cone, ‖w‖ ≤ 1; the multipliers prove it.
-  /// Cost 2nd for each of about d rounds, fewer from a projection nearby.
+  /// Cost 2nd for each of about d rounds, fewer from a projection nearby; `state` is an active set of `rows`.
   @specialized(where Element == Double)
   @specialized(where Element == Float)
   func projection(
-    of z: [Element], pattern: Int, sign: Element, from start: ConeProjection<Element>? = nil,
-    threshold: Element = 0
+    of z: UnsafePointer<Element>, pattern: Int, sign: Element, from start: ConeProjection<Element>? = nil,
+    threshold: Element = 0, in state: inout ActiveSet<Element>
   ) -> ConeProjection<Element> {
     let (n, d) = (rows.rows.rows, rows.rows.columns)
-    let signs = orientation(pattern: pattern, sign: sign)
+    orient(&state.signs, pattern: pattern, sign: sign)
     // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
     let iterations = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
-    return rows.solve(z, signs: signs, start: start, threshold: threshold, maximumIterations: iterations)
+    return rows.solve(z, start: start, threshold: threshold, maximumIterations: iterations, in: &state)
   }
 
   /// The diagonal of σ(2D − I).
   @inline(__always)
-  private func orientation(pattern: Int, sign: Element) -> [Element] {
+  private func orient(_ signs: inout [Element], pattern: Int, sign: Element) {
     let n = rows.rows.rows
-    var signs = [Element](repeating: -sign, count: n)
     gates.words.withPointer { bits in
       signs.withMutablePointer { signs in
-        withTemporary(Element.self, n) { twice in
-          Element.maskedFill(twice, bits + pattern * gates.wordsPerRow, n, 2 * sign)
-          Element.axpy(n, 1, twice, signs)
+        Element.maskedFill(signs, bits + pattern * gates.wordsPerRow, n, 2 * sign)
+        for k in 0..<n { signs[k] -= sign }
+      }
+    }
+  }
+
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
+  func project(
+    _ z: inout Matrix<Element>, ontoConesOf groups: [Int], threshold: Element,
+    from projections: inout [ConeProjection<Element>?]
+  ) -> [Element] {
+    let size = 8
+    let work = 10 * rows.rows.count * groups.count  // a projection takes a few products
+    var norms = [Element](repeating: 0, count: groups.count)
+    norms.withMutablePointer { norms in
+      projections.withMutablePointer { projections in
+        z.withMutablePointer { z in
+          Parallel.forEach(tiles: Parallel.tiles(of: size, covering: groups.count), work: work) { tile in
+            let range = Parallel.range(ofTile: tile, size: size, count: groups.count)
+            project(range, z, groups, threshold, projections, norms)
+          }
         }
       }
     }
-    return signs
+    return norms
   }
 
-  func projection(
-    of z: [Element], ontoConeOf group: Int, from start: ConeProjection<Element>?, threshold: Element
-  ) -> ConeProjection<Element> {
-    let row = group / outputs
-    return projection(
-      of: z, pattern: row / 2, sign: row.isMultiple(of: 2) ? 1 : -1, from: start, threshold: threshold)
+  /// Rows of one tile, one after another in the room of one active set.
+  @inline(__always)
+  private func project(
+    _ range: Range<Int>, _ z: UnsafeMutablePointer<Element>, _ groups: [Int], _ threshold: Element,
+    _ projections: UnsafeMutablePointer<ConeProjection<Element>?>, _ norms: UnsafeMutablePointer<Element>
+  ) {
+    let d = rows.rows.columns
+    var state = ActiveSet(of: rows)
+    for r in range {
+      let (i, s) = (groups[r] / outputs).quotientAndRemainder(dividingBy: 2)
+      let found = projection(
+        of: z + r * d, pattern: i, sign: s == 0 ? 1 : -1, from: projections[r], threshold: threshold,
+        in: &state)
+      found.residual.withPointer { p in
+        if found.norm > threshold {
+          (z + r * d).update(from: p, count: d)
+        } else {
+          (z + r * d).update(repeating: 0, count: d)
+        }
+      }
+      (projections[r], norms[r]) = (found, found.norm)
+    }
   }
 
   func face(at projection: ConeProjection<Element>) -> Subspace<Element> {
@@ -72,6 +106,8 @@ struct PatternCones<Element: Scalar>: GroupCones {
 extension PatternCones<Double> {
   /// w = u − v with u and v in the cone of a pattern, of least total norm; nil where there are none.
   func decomposition(of w: [Double], pattern: Int) -> ConeDecomposition? {
-    ConeDecomposition(of: w, rows: rows, signs: orientation(pattern: pattern, sign: 1))
+    var signs = [Double](repeating: 0, count: rows.rows.rows)
+    orient(&signs, pattern: pattern, sign: 1)
+    return ConeDecomposition(of: w, rows: rows, signs: signs)
   }
 }

@@ -56,7 +56,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
 
   /// Bytes that solving the program takes, about: X, the masks twice, eight matrices like the coefficients of the
   /// working set, which is a quarter of the groups or, in Newton's method without cones, all of them, and the matrices
-  /// of Newton's method where it is used.
+  /// of Newton's method where it is used; cones keep X once more.
   public static func bytes(_ program: TwoLayerProgram, method: Method) -> Int {
     let (n, d, c) = (program.samples, program.features, program.outputs)
     let p = program.patterns.count * program.signs.count
@@ -64,7 +64,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let usesNewton = usesNewton(method, for: program)
     let workingSet = usesNewton && !program.isConstrained ? p * c : (p * c + 3) / 4
     let newton = GroupLassoSolver<GatedOperator<Element>>.newtonBytes(samples: n, outputs: c)
-    return size * (n * d + 8 * n * c + 8 * workingSet * d) + n * p / 4 + (usesNewton ? newton : 0)
+    let copies = program.isConstrained ? 2 : 1
+    return size * (copies * n * d + 8 * n * c + 8 * workingSet * d) + n * p / 4 + (usesNewton ? newton : 0)
   }
 
   /// Whether a method comes to Newton's for a program.

@@ -4,6 +4,28 @@ import LinearAlgebra
 import Testing
 
 @Suite("Non-negative least squares") struct NonnegativeLeastSquaresTests {
+  @Test("Solves in the room of earlier ones have the same bits", arguments: [(50, 6), (300, 80)])
+  func sharedRoom(_ n: Int, _ d: Int) {
+    var random = SplitMix64(seed: UInt64(n))
+    let problem = NonnegativeLeastSquares(random.matrix(n, d, of: Double.self))
+    var state = ActiveSet(of: problem)
+    var last: NonnegativeLeastSquares<Double>.Solution?
+    for round in 0..<12 {
+      let q = random.matrix(1, d, of: Double.self).storage
+      let signs = (0..<n).map { _ in Double.random(in: -1...1, using: &random) > 0 ? 1.0 : -1 }
+      let (start, threshold) = (round % 3 == 2 ? last : nil, round % 4 == 3 ? 0.5 : 0)
+      let limit = 20 * (n + d)
+      let alone = problem.solve(
+        q, signs: signs, start: start, threshold: threshold, maximumIterations: limit)
+      state.signs = signs
+      let shared = q.withPointer {
+        problem.solve($0, start: start, threshold: threshold, maximumIterations: limit, in: &state)
+      }
+      #expect(shared == alone && alone.outcome != .stoppedAtLimit, "round \(round)")
+      last = shared
+    }
+  }
+
   /// α ≥ 0, p = q + Aᵀα, A p ≥ 0, αᵀA p = 0 in plain loops; returns ‖p‖.
   @discardableResult
   private func checkOptimal<T: Scalar>(

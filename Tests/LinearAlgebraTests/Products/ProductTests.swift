@@ -33,6 +33,39 @@ struct ProductTests {
     }
   }
 
+  @Test("Products with a vector, small and large, from rows that lie apart")
+  func vectors() {
+    checkVectors(Double.self)
+    checkVectors(Float.self)
+  }
+
+  private func checkVectors<T: Scalar>(_: T.Type) {
+    for (m, n) in [(1, 1), (5, 11), (11, 200), (64, 64), (200, 11), (70, 66), (3, 2000)] {
+      for transpose in [Transpose.no, .yes] {
+        let a: Matrix<T> = Philox(seed: 1).normalMatrix(m, n + 3)
+        let x: Matrix<T> = Philox(seed: 2).normalMatrix(transpose == .no ? n : m, 1)
+        let inside = Matrix(rows: (0..<m).map { Array(a.row($0)[..<n]) })
+        let exact = naiveProduct(inside, transpose, x, .no)
+        func product(from start: T, β: T) -> Matrix<T> {
+          var y = Matrix<T>(exact.rows, 1, fill: start)
+          withPointers(a, x, &y.storage) { a, x, y in
+            T.gemv(transpose, m: m, n: n, alpha: -2, a: a, lda: n + 3, x: x, beta: β, y: y)
+          }
+          return y
+        }
+        let tolerance = 8 * rounding(T.self, x.rows + 8, times: 4)
+        var expected = exact
+        expected.scale(by: -2)
+        #expect(
+          distance(product(from: .nan, β: 0), expected) <= tolerance, "\(m) × \(n) \(transpose) \(T.self)")
+        for i in 0..<expected.count { expected.storage[i] += 6 }
+        #expect(
+          distance(product(from: 3, β: 2), expected) <= tolerance,
+          "\(m) × \(n) \(transpose) \(T.self) accumulated")
+      }
+    }
+  }
+
   @Test(
     "Gram matrices of rows and of columns",
     arguments: [(0, 3), (1, 1), (3, 0), (7, 4), (300, 40), (20, 9000), (9000, 20)])

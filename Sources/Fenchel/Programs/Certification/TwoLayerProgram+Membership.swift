@@ -83,7 +83,8 @@ extension PatternCones<Double> {
   /// projection outside.
   func feasible(_ w: [Double], pattern: Int) -> [Double] {
     if contains(w, pattern: pattern) { return w }
-    let projection = projection(of: w, pattern: pattern, sign: 1).residual
+    var state = ActiveSet(of: rows)
+    let projection = w.withPointer { self.projection(of: $0, pattern: pattern, sign: 1, in: &state) }.residual
     return contains(projection, pattern: pattern) ? projection : [Double](repeating: 0, count: w.count)
   }
 
