@@ -27,6 +27,9 @@ public struct LBFGS: Sendable {
     self.cancellation = cancellation
   }
 
+  /// Bytes that a run in N dimensions takes: m pairs of vectors, and six vectors more.
+  public func bytes(dimension: Int) -> Int { (2 * memory + 6) * dimension * MemoryLayout<Double>.size }
+
   /// Writes ∇f(x) into `gradient`, an array as long as x, and returns f(x).
   public typealias Objective = (_ x: [Double], _ gradient: inout [Double]) -> Double
 

@@ -91,6 +91,8 @@ public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
   case regularisation(Double)
   case shapes(x: Int, targets: Int, patterns: Int)
   case memory(needed: Int, limit: Int)
+  /// For the local training that pattern refinement begins with.
+  case trainingMemory(needed: Int, limit: Int)
   /// The group's coefficients lie outside the span of its cone.
   case noConeDecomposition(TwoLayerGroup)
 
@@ -102,6 +104,9 @@ public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
     case .memory(let needed, let limit):
       "this program needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
         + "take fewer patterns or samples, or raise --max-memory"
+    case .trainingMemory(let needed, let limit):
+      "refinement begins with local training, which needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
+        + "take a number of patterns (--patterns), fewer samples or features, or raise --max-memory"
     case .noConeDecomposition(let group):
       "the weights of pattern \(group.pattern) into output \(group.output) are no difference of two "
         + "vectors of its cone, which has no interior: take gates g with x_kᵀg ≠ 0 for every sample"

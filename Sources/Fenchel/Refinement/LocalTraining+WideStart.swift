@@ -24,9 +24,11 @@ extension LocalTraining {
   ///
   /// A wider network is trained shortly from small weights, its near neurons are merged, and the rest of the budget
   /// goes into the narrow one. Merging raises the objective by up to a few percent, which the next few evaluations
-  /// more than make good: it frees neurons that are stuck at kinks. Returns the best network of any stage.
+  /// more than make good: it frees neurons that are stuck at kinks. Returns the best network of any stage. The first
+  /// width is such that the training takes `maximumBytes` at most, but not less than m: that is for the caller to check.
   public func train(
-    perOutput m: Int, evaluations: Int, seconds: Double? = nil, seed: UInt64, options: WideStart = WideStart()
+    perOutput m: Int, evaluations: Int, seconds: Double? = nil, seed: UInt64, maximumBytes: Int = .max,
+    options: WideStart = WideStart()
   ) -> Outcome {
     let clock = ContinuousClock()
     let began = clock.now
@@ -35,7 +37,8 @@ extension LocalTraining {
       max(Int(options.shareOfEvaluations * Double(evaluations)), options.evaluations.lowerBound),
       options.evaluations.upperBound)
     let affordable = 0.4 * Double(evaluations) / Double(max(stage, 1))
-    let width = max(1, Int(Double(m) * min(options.width, max(1, affordable))))
+    let largest = max(1, Int(Double(m) * min(options.width, max(1, affordable))))
+    let width = (m...max(m, largest)).last { bytes(perOutput: $0) <= maximumBytes } ?? max(1, m)
     var budget = Double(m * loss.outputs) * Double(evaluations)
     var neurons = randomNeurons(perOutput: width, seed: seed)
     for i in 0..<neurons.vectors.count { neurons.vectors.storage[i] *= 0.1 }

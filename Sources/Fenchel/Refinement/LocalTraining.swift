@@ -45,15 +45,34 @@ public struct LocalTraining {
 
   private static let stream: UInt64 = 0x6c6f_6361_6c
 
+  private static let method = LBFGS(memory: 20, gradientTolerance: 1e-9, decreaseTolerance: 1e-12)
+
+  /// Bytes that training neurons takes which feed the given outputs, about, beside X: those of L-BFGS and of the
+  /// gradient, and the neurons before and after.
+  public func bytes(outputs: [Int]) -> Int {
+    bytes(width: NeuronPanels(features: x.columns, outputs: outputs).width)
+  }
+
+  /// The same for `perOutput` neurons for every output.
+  public func bytes(perOutput: Int) -> Int {
+    bytes(width: loss.outputs * RectifiedProducts.panels(for: perOutput) * RectifiedProducts.lanes)
+  }
+
+  private func bytes(width: Int) -> Int {
+    let length = width * (x.columns + 1)
+    return Self.method.bytes(dimension: length) + WeightGradient.bytes(x, outputs: loss.outputs, width: width)
+      + 3 * length * MemoryLayout<Double>.size
+  }
+
   /// Trains from the given neurons, for at most so many evaluations and seconds.
   public func run(from start: NeuronSet, evaluations: Int, seconds: Double? = nil) -> Outcome {
     let clock = ContinuousClock()
     let began = clock.now
     let panels = NeuronPanels(features: x.columns, outputs: start.outputs)
     var network = WeightGradient(x: x, loss: loss, λ: λ, panels: panels)
-    let method = LBFGS(
-      memory: 20, maximumIterations: evaluations, maximumEvaluations: evaluations, gradientTolerance: 1e-9,
-      decreaseTolerance: 1e-12, cancellation: cancellation)
+    var method = Self.method
+    (method.maximumIterations, method.maximumEvaluations) = (evaluations, evaluations)
+    method.cancellation = cancellation
     let result = method.minimise(
       from: panels.weights(of: start),
       shouldContinue: { _ in seconds.map { began.duration(to: clock.now).seconds < $0 } ?? true },

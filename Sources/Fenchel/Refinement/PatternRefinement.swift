@@ -34,7 +34,8 @@ public struct PatternRefinement {
     public var patternsPerRound = 10
     public var seed: UInt64 = 0
     public var solver = SolverChoice.auto
-    /// Bytes that the cone programs may take, and multiplications of one of their Newton steps.
+    /// Bytes that local training and the cone programs may take, and multiplications of one of the programs' Newton
+    /// steps.
     public var maximumBytes = Int.max
     public var maximumStepWork = 2e11
     /// Multiplications of all Newton steps together, about, after which no further round is begun.
@@ -68,7 +69,7 @@ public struct PatternRefinement {
     public var rounds: Int
   }
 
-  /// Runs the refinement.
+  /// Runs the refinement; throws `ProgramError` where the memory limit is too low.
   public func run() throws -> Outcome {
     var state = try begin()
     while true {
@@ -181,9 +182,13 @@ public struct PatternRefinement {
     let began = ContinuousClock().now
     var training = LocalTraining(x: x, loss: loss, λ: λ)
     training.cancellation = limits.cancellation
+    let bytes = training.bytes(perOutput: neuronsPerOutput)
+    guard bytes <= options.maximumBytes else {
+      throw ProgramError.trainingMemory(needed: bytes, limit: options.maximumBytes)
+    }
     let local = training.train(
       perOutput: neuronsPerOutput, evaluations: evaluations, seconds: limits.seconds.map { $0 / 3 },
-      seed: options.seed)
+      seed: options.seed, maximumBytes: options.maximumBytes)
     progress?(
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     let neurons = compact(local.neurons)
@@ -345,15 +350,8 @@ public struct PatternRefinement {
     var small = candidates
     let size = 1e-3 * (state.neurons.norms.max() ?? 1)
     for i in 0..<small.vectors.count { small.vectors.storage[i] *= size }
-    var training = LocalTraining(x: x, loss: loss, λ: λ)
-    training.cancellation = limits.cancellation
-    let polished = training.run(
-      from: state.neurons.appending(small),
-      evaluations: max(10, Int(options.polishingShare * Double(evaluations))),
-      seconds: remaining(state))
-    state.localSeconds += polished.seconds
-    let newcomers = largest(
-      of: compact(polished.neurons), count: state.neurons.count + 3 * candidates.count)
+    let polished = polished(state.neurons.appending(small), &state)
+    let newcomers = largest(of: compact(polished), count: state.neurons.count + 3 * candidates.count)
     let all = candidates.appending(newcomers)
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
     state.program = try program(patterns)
@@ -366,6 +364,18 @@ public struct PatternRefinement {
       start.groups.count, x.columns,
       storage: start.coefficients.storage + [Double](repeating: 0, count: others.count * x.columns))
     state.start = start
+  }
+
+  /// The neurons after a short local training; as they are where memory does not suffice for one.
+  private func polished(_ neurons: NeuronSet, _ state: inout State) -> NeuronSet {
+    var training = LocalTraining(x: x, loss: loss, λ: λ)
+    training.cancellation = limits.cancellation
+    guard training.bytes(outputs: neurons.outputs) <= options.maximumBytes else { return neurons }
+    let outcome = training.run(
+      from: neurons, evaluations: max(10, Int(options.polishingShare * Double(evaluations))),
+      seconds: remaining(state))
+    state.localSeconds += outcome.seconds
+    return outcome.neurons
   }
 
   /// The neurons of some size, the largest of them: the rest is what small steps leave behind.

@@ -27,13 +27,22 @@ package struct WeightGradient {
 
   package init(x: Matrix<Double>, loss: any Loss<Double>, λ: Double, panels: NeuronPanels) {
     (self.x, self.loss, self.λ, self.panels) = (x, loss, λ, panels)
-    let multiplications = x.count * panels.width
-    tileSize = multiplications < 400_000 ? max(x.rows, 1) : max(128, (x.rows + 127) / 128 * 8)
+    tileSize = Self.tileSize(x, width: panels.width)
     tiles = Parallel.tiles(of: tileSize, covering: x.rows)
     signs = [Int8](repeating: 0, count: x.rows * panels.width)
     predictions = Matrix(x.rows, loss.outputs)
     slopes = predictions
     images = [Double](repeating: 0, count: max(tiles, 1) * panels.width * x.columns)
+  }
+
+  private static func tileSize(_ x: Matrix<Double>, width: Int) -> Int {
+    x.count * width < 400_000 ? max(x.rows, 1) : max(128, (x.rows + 127) / 128 * 8)
+  }
+
+  /// Bytes that it takes for neurons on so many lanes, beside X: signs, images, predictions and slopes.
+  static func bytes(_ x: Matrix<Double>, outputs: Int, width: Int) -> Int {
+    let tiles = max(1, Parallel.tiles(of: tileSize(x, width: width), covering: x.rows))
+    return x.rows * width + MemoryLayout<Double>.size * (tiles * width * x.columns + 2 * x.rows * outputs)
   }
 
   /// The objective at `weights`; its gradient goes into an array as long as them.

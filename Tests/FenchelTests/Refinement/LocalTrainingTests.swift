@@ -122,6 +122,32 @@ struct LocalTrainingTests {
     #expect(stopped.train(perOutput: 10, evaluations: 300, seed: 1).evaluations == 1)
   }
 
+  @Test(
+    "Local training keeps to a memory limit by beginning less wide, and is refused where that is not enough")
+  func memoryIsPlanned() throws {
+    var random = SplitMix64(seed: 14)
+    let x: Matrix<Double> = random.matrix(400, 30)
+    let loss = try SquaredLoss(targets: plantedTargets(x, outputs: 2, &random))
+    let training = LocalTraining(x: x, loss: loss, λ: 1)
+    let (narrow, wide) = (training.bytes(perOutput: 40), training.bytes(perOutput: 160))
+    // The pairs of L-BFGS alone: 40 vectors of all weights.
+    #expect(narrow > 40 * 8 * 80 * 31 && wide > 3 * narrow)
+    #expect(training.bytes(outputs: (0..<96).map { $0 % 2 }) == training.bytes(perOutput: 48))
+    func trained(_ maximumBytes: Int) -> NeuronSet {
+      training.train(perOutput: 40, evaluations: 200, seed: 1, maximumBytes: maximumBytes).neurons
+    }
+    #expect(trained(wide) == trained(.max))
+    #expect(trained(narrow) != trained(.max))
+
+    var refinement = PatternRefinement(
+      x: x, loss: loss, kind: .squared, parameters: LossParameters(), λ: 1, limits: Limits())
+    refinement.options.neuronsPerOutput = 40
+    refinement.options.maximumBytes = narrow - 1
+    let error = #expect(throws: ProgramError.self) { try refinement.run() }
+    #expect(error == .trainingMemory(needed: narrow, limit: narrow - 1))
+    #expect(error?.description.contains("--max-memory") == true)
+  }
+
   @Test func sameBitsForAnyThreads() throws {
     var random = SplitMix64(seed: 13)
     let x: Matrix<Double> = random.matrix(1300, 20)
