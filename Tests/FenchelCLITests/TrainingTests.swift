@@ -28,12 +28,13 @@ import Testing
       let expected: Set = [
         "status", "model", "loss", "samples", "features", "outputs", "lambda", "lambdaMax", "patterns",
         "certificate", "network", "iterations", "seconds", "peakMemoryBytes", "train", "test", "settings",
-        "environment", "data",
+        "environment", "data", "refinement",
       ]
       #expect(expected.isSubset(of: report.keys))
       let parts: [String: Set<String>] = [
         "patterns": ["count", "exact"], "network": ["neurons", "layers", "objective"],
         "certificate": ["primal", "dual", "gap", "relativeGap", "scope", "heuristicViolation"],
+        "refinement": ["rounds", "localSeconds", "searchSeconds", "programSeconds"],
         "train": ["loss", "rmse"], "test": ["loss", "rmse"], "data": ["rows", "columns", "sha256"],
         "environment": ["version", "threads", "blasCore", "processor"],
       ]
@@ -45,6 +46,25 @@ import Testing
       let (dual, primal) = (try #require(proof["dual"] as? Double), try #require(proof["primal"] as? Double))
       #expect(dual <= primal && (proof["relativeGap"] as? Double ?? 1) <= 1e-4)
       #expect(tool.files == ["data.csv", "model.safetensors"])
+    }
+  }
+
+  @Test func aRefinementSaysWhereItsTimeWent() throws {
+    try CommandLineTool.inFolder { tool in
+      try writeData(tool)
+      let refined = try tool.run("train", "data.csv").output
+      let line = try #require(refined.split(separator: "\n").first { $0.hasPrefix("refinement ") })
+      for phase in ["round", "local training", "search", "cone programs"] {
+        #expect(line.contains(phase), "\(line)")
+      }
+      let report = try json(tool.run("train", "data.csv", "--json").output)
+      let phases = try #require(report["refinement"] as? [String: Any])
+      let seconds = phases.filter { $0.key.hasSuffix("Seconds") }.compactMap { $0.value as? Double }
+      #expect(seconds.count == 3 && seconds.allSatisfy { $0 > 0 }, "\(phases)")
+      #expect(seconds.reduce(0, +) <= report["seconds"] as? Double ?? 0, "\(phases)")
+      #expect(try !tool.run("train", "data.csv", "--patterns", "20").output.contains("refinement "))
+      #expect(
+        try json(tool.run("train", "data.csv", "--patterns", "20", "--json").output)["refinement"] == nil)
     }
   }
 

@@ -19,6 +19,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
   public var seconds: Double
   /// Of training by epochs.
   public var history: [Epoch]?
+  /// Where the time went, where patterns were refined; otherwise nil.
+  public var refinement: RefinementPhases?
   public var peakMemoryBytes: Int
   public var train: Scorecard
   public var test: Scorecard?

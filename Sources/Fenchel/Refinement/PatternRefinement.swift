@@ -60,25 +60,24 @@ public struct PatternRefinement {
     public var solution: Solution<TwoLayerPoint>
     /// Objective of the first local training, which the solution never exceeds.
     public var localObjective: Double
-    public var localSeconds: Double
-    /// Seconds in cone programs.
-    public var programSeconds: Double
+    /// Where the time went.
+    public var phases: RefinementPhases
     /// Largest relative violation of the solution's dual constraint that a search found, an estimate from below; nil
     /// where the run was stopped before that search.
     public var heuristicViolation: Double?
-    public var rounds: Int
   }
 
   /// Runs the refinement; throws `ProgramError` where the memory limit is too low.
   public func run() throws -> Outcome {
     var state = try begin()
     while true {
-      state.rounds += 1
+      state.phases.rounds += 1
       try solveProgram(&state, tolerance: state.isFinal ? limits.tolerance : programTolerance(state))
       let candidates = search(&state)
       if state.isLocal || state.stop != nil { break }
       let isLast =
-        state.violation ?? 0 <= tolerance || candidates.count == 0 || state.rounds >= options.maximumRounds
+        state.violation ?? 0 <= tolerance || candidates.count == 0
+        || state.phases.rounds >= options.maximumRounds
         || state.idleRounds >= options.maximumIdleRounds || state.work >= options.maximumWork
       if !isLast {
         try takeIn(candidates, &state)
@@ -144,13 +143,11 @@ public struct PatternRefinement {
     var start: TwoLayerPoint
     var solution: Solution<TwoLayerPoint>
     var local: LocalTraining.Outcome
-    var localSeconds = 0.0
-    var programSeconds = 0.0
+    var phases = RefinementPhases()
     /// When the run began.
     let began: ContinuousClock.Instant
     /// Largest relative violation that the last search found, nil where there was none.
     var violation: Double?
-    var rounds = 0
     var idleRounds = 0
     /// Multiplications spent in Newton steps, about.
     var work = 0.0
@@ -200,7 +197,8 @@ public struct PatternRefinement {
       point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
     return State(
       program: program, compressed: program, neurons: NeuronSet(point), start: point, solution: solution,
-      local: local, localSeconds: local.seconds, began: began, best: (NeuronSet(point), certificate.primal))
+      local: local, phases: RefinementPhases(localSeconds: local.seconds), began: began,
+      best: (NeuronSet(point), certificate.primal))
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
@@ -234,7 +232,7 @@ public struct PatternRefinement {
       return try certifyLocally(&state)
     }
     let (solution, seconds) = try timed { try solving.solve(state.program, from: state.start) }
-    state.programSeconds += seconds
+    state.phases.programSeconds += seconds
     state.work += Double(solution.iterations) * stepWork
     let reach = limits.tolerance * max(1, abs(state.best.objective))
     state.idleRounds = solution.certificate.primal < state.best.objective - reach ? 0 : state.idleRounds + 1
@@ -311,7 +309,8 @@ public struct PatternRefinement {
     state.stop = stop(state)
     let isZero = state.solution.dualPoint.θ.storage.allSatisfy { $0 == 0 }
     guard state.stop == nil, !isZero else { return .none(features: x.columns) }
-    let (found, violation) = priced(state)
+    let ((found, violation), seconds) = timed { priced(state) }
+    state.phases.searchSeconds += seconds
     state.stop = stop(state)
     if state.stop == nil { state.violation = violation }
     if state.status == .solved { state.certified = (state.program, state.solution, state.violation) }
@@ -327,7 +326,7 @@ public struct PatternRefinement {
       let starts = state.neurons.selecting(own).vectors
       for sign in [1.0, -1.0] {
         var search = Pricing(x: x)
-        search.seed = options.seed &+ UInt64(state.rounds)
+        search.seed = options.seed &+ UInt64(state.phases.rounds)
         search.cancellation = limits.cancellation
         search.deadline = limits.seconds.map { state.began + .seconds($0) }
         let maxima = search.maxima(θ: θ, sign: sign, starts: starts)
@@ -374,7 +373,7 @@ public struct PatternRefinement {
     let outcome = training.run(
       from: neurons, evaluations: max(10, Int(options.polishingShare * Double(evaluations))),
       seconds: remaining(state))
-    state.localSeconds += outcome.seconds
+    state.phases.localSeconds += outcome.seconds
     return outcome.neurons
   }
 
@@ -413,8 +412,7 @@ public struct PatternRefinement {
     }
     solution.status = status(of: solution, state)
     return Outcome(
-      program: program, solution: solution, localObjective: state.local.objective,
-      localSeconds: state.localSeconds, programSeconds: state.programSeconds,
-      heuristicViolation: violation.map { max(0, $0) }, rounds: state.rounds)
+      program: program, solution: solution, localObjective: state.local.objective, phases: state.phases,
+      heuristicViolation: violation.map { max(0, $0) })
   }
 }

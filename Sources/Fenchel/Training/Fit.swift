@@ -12,6 +12,8 @@ public struct Fit: Sendable {
   public var heuristicViolation: Double?
   /// Objective of the local training that refinement began with.
   public var localObjective: Double?
+  /// Where the time of a refinement went.
+  public var phases: RefinementPhases?
 }
 
 /// Solves training problems as convex programs: chooses patterns, λ and solver as the settings say.
@@ -66,10 +68,12 @@ public struct Fitting {
     refinement.options.seed = settings.seed
     refinement.options.maximumBytes = settings.memoryLimit
     refinement.options.solver = settings.solver
-    let outcome = try refinement.run()
+    var outcome = try refinement.run()
+    outcome.phases.searchSeconds += seconds
     return Fit(
       program: outcome.program, solution: outcome.solution, λMax: λMax,
-      heuristicViolation: outcome.heuristicViolation, localObjective: outcome.localObjective)
+      heuristicViolation: outcome.heuristicViolation, localObjective: outcome.localObjective,
+      phases: outcome.phases)
   }
 
   private func λ(_ λMax: Double) -> Double {

@@ -66,6 +66,7 @@ struct TrainingSummary {
     report.lambdaMax = fit.λMax
     report.patterns = .init(count: fit.program.patterns.count, exact: fit.program.patterns.isExact)
     report.certificate = .init(fit.solution.certificate, heuristicViolation: fit.heuristicViolation)
+    report.refinement = fit.phases
     return result(network, report, fit.solution.status, certificate: certificateTensors(fit))
   }
 

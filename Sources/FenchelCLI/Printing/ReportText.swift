@@ -12,6 +12,7 @@ struct ReportText {
       (label: "data", text: data), (label: "model", text: model),
     ]
     if let certificate { lines.append((label: "certificate", text: certificate)) }
+    if let refinement { lines.append((label: "refinement", text: refinement)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
     lines.append((label: "train", text: ReportText.scores(report.train)))
@@ -60,6 +61,14 @@ struct ReportText {
       : "for these \(patterns.count) patterns only"
     return "\(Format.number(proof.dual)) ≤ optimum ≤ \(Format.number(proof.primal)) · "
       + "relative gap \(Format.scientific(proof.relativeGap)) · \(scope)"
+  }
+
+  /// Where the time of a refinement went.
+  private var refinement: String? {
+    report.refinement.map {
+      "\(Format.count($0.rounds, "round")) · local training \(Format.duration($0.localSeconds)) · search "
+        + "\(Format.duration($0.searchSeconds)) · cone programs \(Format.duration($0.programSeconds))"
+    }
   }
 
   /// What pricing found; worded so that nobody takes it for a bound.
