@@ -16,6 +16,8 @@ struct BatchDescent<Element: Scalar> {
   private(set) var network: FeedForward<Element>
   private var velocities: [Matrix<Element>]
   private var metrics: [LayerMetric<Element>]
+  /// Means of X̃ᵀX̃/m over the batches, of the layers between the first and the last.
+  private var innerMoments: [Int: Matrix<Element>] = [:]
   private let penalties: [FenchelPenalty<Element>]
   private var batches = 0
   /// Grows with the epochs.
@@ -113,11 +115,20 @@ struct BatchDescent<Element: Scalar> {
     network.weights[l].add(1, velocities[l])
   }
 
-  /// Factorises a layer's metric anew where that is due: always for the last layer, whose whole steps would leave the
-  /// region where an older one holds.
+  /// Factorises a layer's metric anew where that is due. The last layer's is that of the batch, always: its whole steps
+  /// would leave the region where another one holds. Those between follow the mean over the batches.
   private mutating func refresh(_ l: Int, _ x: Matrix<Element>, curvature: Element, _ γ: Element) {
-    guard l == last || batches < 10 || batches.isMultiple(of: settings.refreshInterval) else { return }
+    let isDue = batches < 10 || batches.isMultiple(of: settings.refreshInterval)
+    guard l == last || isDue else { return }
     var m = gramMatrix(x, .yes)
+    if l < last {
+      let share = Element(max(settings.refreshShare, 1 / Double(batches + 1)))
+      m.scale(by: share)
+      if let moment = innerMoments[l] { m.add((1 - share) * Element(x.rows), moment) }
+      var moment = m
+      moment.scale(by: 1 / Element(x.rows))
+      innerMoments[l] = moment
+    }
     m.scale(by: curvature)
     for i in 0..<m.rows { m[i, i] += 2 * γ }
     if let factor = try? Cholesky(m) { metrics[l] = .factor(factor) }
@@ -138,6 +149,8 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public var relaxation = 3.0
   /// Batches between factorisations of the curvature of inner layers.
   public var refreshInterval = 10
+  /// The share of a new batch in the mean curvature of inner layers.
+  public var refreshShare = 0.1
 
   public init() {}
 }

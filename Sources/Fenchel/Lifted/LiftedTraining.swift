@@ -14,7 +14,7 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   /// The numbers of the batched method.
   public var batched = BatchDescentSettings()
   /// The share of the inputs' second moment that the batched method keeps, from the largest directions down; 1 keeps all.
-  public var inputShare = 0.99
+  public var inputShare = 1.0
   public var seed: UInt64 = 0
 
   public init() {}

@@ -73,6 +73,7 @@ struct LayerTraining {
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.x.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
+    lifted.inputShare = layers.inputShare ?? (problem.isImage ? 0.95 : 1)
     if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
     return lifted
   }

@@ -12,6 +12,8 @@ public struct TrainingProblem: Sendable {
   public let hasBias: Bool
   public let features: Standardisation
   public let targets: Standardisation
+  /// Whether a row is an image.
+  public let isImage: Bool
 
   /// The problem of some training data under some settings.
   ///
@@ -40,6 +42,7 @@ public struct TrainingProblem: Sendable {
     try Self.checkSize(data.sampleWeights, "sample weights", data.source)
     self.kind = kind
     self.hasBias = hasBias
+    isImage = data.schema.imageShape != nil
     self.features = features
     self.targets = targets
     x = features.applied(to: data.features).augmented(hasBias: hasBias)

@@ -15,7 +15,8 @@ enum ConfigKey {
     "standardise": .flag, "precision": .word, "threads": .natural, "seed": .natural, "time-limit": .number,
     "max-memory": .number, "output": .word, "run": .word, "json": .flag, "quiet": .flag, "folds": .natural,
     "hidden": .list, "activation": .word, "epochs": .natural, "batch-size": .natural,
-    "optimizer": .word, "learning-rate": .number, "schedule": .word, "weight-decay": .number, "ratios": .list,
+    "input-share": .number, "optimizer": .word, "learning-rate": .number, "schedule": .word,
+    "weight-decay": .number, "ratios": .list,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]
 

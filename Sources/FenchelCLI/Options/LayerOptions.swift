@@ -20,6 +20,13 @@ struct LayerOptions: ParsableArguments {
       "Samples of a batch (default: 500); from the number of rows on, all of them at once.", valueName: "n"))
   var batchSize: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Share of the inputs' second moment that batched fenchel keeps (default: 0.95 of images, else 1).",
+      valueName: "share"))
+  var inputShare: Double?
+
   @Option(help: "Method of mlp (default: adam).")
   var optimizer: Optimizer?
 
@@ -39,6 +46,9 @@ struct LayerOptions: ParsableArguments {
 
   func validate() throws {
     try Check.positive(learningRate, "--learning-rate")
+    if let inputShare, !(inputShare > 0 && inputShare <= 1) {
+      throw ValidationError("--input-share \(inputShare) must lie above 0 and be at most 1")
+    }
     if let weightDecay, !(weightDecay.isFinite && weightDecay >= 0) {
       throw ValidationError("--weight-decay \(weightDecay) must be a finite number of at least 0")
     }
@@ -65,6 +75,7 @@ struct LayerOptions: ParsableArguments {
       ("--schedule", schedule != nil), ("--weight-decay", weightDecay != nil),
     ]
     try refuse(model.isConvexProgram ? common : [], for: model, take: ModelKind.layered)
+    try refuse(model == .fenchel ? [] : [("--input-share", inputShare != nil)], for: model, take: [.fenchel])
     try refuse(model == .mlp ? [] : ordinary, for: model, take: [.mlp])
     guard !model.isConvexProgram else { return nil }
     var settings = LayerSettings()
@@ -74,6 +85,7 @@ struct LayerOptions: ParsableArguments {
     if let batchSize { settings.batchSize = batchSize }
     if let optimizer { settings.optimizer = optimizer }
     if let schedule { settings.schedule = schedule }
+    settings.inputShare = inputShare
     settings.learningRate = learningRate
     settings.weightDecay = weightDecay ?? 0
     return settings
