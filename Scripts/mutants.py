@@ -215,4 +215,25 @@ MUTANTS = [
         "multiplyByDerivative(at: deltas[l - 1], &deltas[l - 1])",
         "BackpropagationTests",
     ),
+    Mutant(
+        "Fenchel penalty: its prox on the other side of the pre-activations",
+        "Sources/Fenchel/Lifted/LayerPenalty.swift",
+        "shifted.add(λ, u)",
+        "shifted.add(-λ, u)",
+        "BlockOracleTests",
+    ),
+    Mutant(
+        "squared distance: the mean of its prox with one λ too few",
+        "Sources/Fenchel/Lifted/LayerPenalty.swift",
+        "mean.scale(by: 1 / (1 + 2 * λ))",
+        "mean.scale(by: 1 / (1 + λ))",
+        "BlockOracleTests",
+    ),
+    Mutant(
+        "lifted program: every block of outputs with the first layer's λ",
+        "Sources/Fenchel/Lifted/LiftedProgram.swift",
+        "penalty: penalties[l], weight: λ[l],",
+        "penalty: penalties[l], weight: λ[0],",
+        "BlockCoordinateDescentTests",
+    ),
 ]

@@ -4,10 +4,12 @@
     readme.py run FENCHEL       what `fenchel train digits --test 0.2` prints
     readme.py example FILE      the Swift program in FILE
     readme.py results FILE      the table that Benchmarks/peers/compare.py printed into FILE
+    readme.py layers FENCHEL    networks trained layer by layer on MNIST, where it is at hand
 
 A part lies between <!-- NAME:begin --> and <!-- NAME:end -->.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -47,15 +49,43 @@ def results(file):
     return "\n".join(about[:1] + [""] + table)
 
 
+LAYERED = (
+    "--model fenchel --epochs 1",
+    "--model fenchel",
+    "--model mlp",
+    "--model mlp --learning-rate 3e-3",
+)
+
+
+def layers(fenchel):
+    lines = [
+        "| `fenchel train mnist …` | test accuracy | training accuracy | seconds | an epoch |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for options in LAYERED:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [os.path.abspath(fenchel), "train", "mnist", "--json", "--quiet", *options.split()]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"fenchel exited {done.returncode}: {done.stderr.strip()}")
+        report = json.loads(done.stdout)
+        test, train = report["test"]["accuracy"], report["train"]["accuracy"]
+        epoch = report["history"][-1]["seconds"] / len(report["history"])
+        lines.append(f"| `{options}` | {test:.4f} | {train:.4f} | {report['seconds']:.1f} | {epoch:.2f} |")
+    environment = report["environment"]
+    about = f"{environment['processor']}, {environment['threads']} threads; OpenBLAS {environment['blasCore']}."
+    return "\n".join([about, "", *lines])
+
+
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("run", "example", "results"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("run", "example", "results", "layers"):
         sys.exit(__doc__)
     part, source = sys.argv[1:]
     if part == "example":
         with open(source, encoding="utf-8") as file:
             content = fenced(file.read(), "swift")
     else:
-        content = training(source) if part == "run" else results(source)
+        content = {"run": training, "results": results, "layers": layers}[part](source)
     path = os.path.join(ROOT, "README.md")
     with open(path, encoding="utf-8") as file:
         text = file.read()

@@ -143,6 +143,8 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public var proximity = 0.1
   /// γ of the last layer's weights, for each sample of a batch.
   public var lastProximity = 0.2
+  /// Both grow with the number e of the epoch as e^growth.
+  public var proximityGrowth = 0.5
   /// μ.
   public var momentum = 0.8
   /// ω.

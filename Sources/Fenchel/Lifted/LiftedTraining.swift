@@ -1,5 +1,6 @@
 import ConvexOptimization
 import LinearAlgebra
+import RealModule
 
 /// How a lifted model is trained.
 public struct LiftedSettings: Codable, Sendable, Equatable {
@@ -79,6 +80,10 @@ public struct LiftedTraining<Element: Scalar> {
       throw LiftedError.parameter(
         "momentum", settings.batched.momentum, allowed: "a number from 0 to below 1")
     }
+    guard settings.batched.proximityGrowth.isFinite, settings.batched.proximityGrowth >= 0 else {
+      throw LiftedError.parameter(
+        "growth of γ", settings.batched.proximityGrowth, allowed: "a finite number of at least 0")
+    }
     guard settings.inputShare > 0, settings.inputShare <= 1 else {
       throw LiftedError.parameter("input share", settings.inputShare, allowed: "a number above 0, at most 1")
     }
@@ -153,7 +158,7 @@ extension LiftedTraining {
     var last = (descent: descent, loss: Double.infinity)
     while outcome.history.count < settings.epochs {
       let number = outcome.history.count + 1
-      descent.proximityFactor = Element(Double(number).squareRoot())
+      descent.proximityFactor = Element(Double.pow(Double(number), settings.batched.proximityGrowth))
       let loss = pass.run(&descent, order.epoch(number - 1)) { interruption(run) }
       if let status = interruption(run) {
         outcome.status = status

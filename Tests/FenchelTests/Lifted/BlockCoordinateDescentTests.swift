@@ -89,7 +89,7 @@ import Testing
     let activations = [Activation](repeating: activation, count: depth)
     let program = try LiftedProgram(
       x: x, loss: kind.makeLoss(targets: y), kind: kind, activations: activations, form: form,
-      λ: [T](repeating: 0.5, count: depth), ρ: [T](repeating: 0.01, count: depth + 1))
+      λ: (0..<depth).map { 0.5 + T($0) / 4 }, ρ: (0...depth).map { 0.01 + T($0) / 100 })
     let network: FeedForward<T> = try Initialiser.xavier.feedForward(
       widths: widths, activations: activations, bias: 0.1, seed: seed)
     var descent = try BlockCoordinateDescent(program, from: network, tolerance: 1e-4, maximumSteps: 30)
