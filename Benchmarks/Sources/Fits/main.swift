@@ -24,7 +24,7 @@ for table in try SmallTable.all() {
     var gap = 0.0
     func milliseconds() throws -> Double {
       let time = try ContinuousClock().measure {
-        gap = try train(table.data, settings: settings).report.certificate.relativeGap
+        gap = try train(table.data, settings: settings).report.certificate?.relativeGap ?? .nan
       }
       return time / .milliseconds(1)
     }
