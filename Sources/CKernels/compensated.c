@@ -1,16 +1,11 @@
 /* Compensated sums: eight lanes, each a running sum and the exact sum of its rounding errors. No contraction:
    the error terms need every operation as written. */
 #include "CKernels.h"
+#include "clones.h"
 
 #include <math.h>
 
 #pragma STDC FP_CONTRACT OFF
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
 
 #define LANES 8
 

@@ -1,14 +1,9 @@
 /* exp and softplus over arrays: argument reduction to |r| <= ln 2 / 2, Taylor's polynomial to the last bit of the
    type, and the power of two put together from its bits. Branch-free, so that the loops vectorise. */
 #include "CKernels.h"
+#include "clones.h"
 
 #include <string.h>
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
 
 /* 2^(n-1) for n in -1021...1024 held in the low bits of `t` = n + 1.5 * 2^52. */
 static inline double half_power_d(double t) {

@@ -1,16 +1,11 @@
 /* Products of data with the weights of ReLU neurons, fused with the activation. Neurons lie in panels of 16 lanes:
    panel p holds d rows of 16 weights. No intermediate n × m matrix of numbers is written, only a byte a sign. */
 #include "CKernels.h"
+#include "clones.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#define CLONES                                                                                         \
-  __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), min_vector_width(512)))
-#else
-#define CLONES
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 typedef double lanes __attribute__((vector_size(64)));
@@ -72,7 +67,7 @@ INLINE void activate_chunk(const double *x, long n, long d, const double *w, con
   }
 }
 
-CLONES void fenchel_neurons_forward_d(const double *x, long n, long d, const double *w, const double *a,
+WIDE_CLONES void fenchel_neurons_forward_d(const double *x, long n, long d, const double *w, const double *a,
                                       const int32_t *output, long panels, long c, double *f, int8_t *signs) {
   for (long i = 0; i < n * c; i++) f[i] = 0;
   long step = CHUNK / (PANEL * (d > 0 ? d : 1));
@@ -106,7 +101,7 @@ INLINE void collect(const double *x, long n, long d, const double *r, long c, co
   }
 }
 
-CLONES void fenchel_neurons_backward_d(const double *x, long n, long d, const double *r, const int32_t *output,
+WIDE_CLONES void fenchel_neurons_backward_d(const double *x, long n, long d, const double *r, const int32_t *output,
                                        long panels, long c, const int8_t *signs, double *images) {
   long blocks = (d + FEATURES - 1) / FEATURES;
   for (long p = 0; p < panels; p++)
@@ -126,7 +121,7 @@ CLONES void fenchel_neurons_backward_d(const double *x, long n, long d, const do
 
 /* One sweep of coordinate descent on |c - Σ_i α_i y_i|² over 0 <= α_i <= 1, for the 16 lanes of a panel at once, with
    `rest` = c - Σ_i α_i y_i kept up to date. Returns the largest |step_i| |y_i| / |rest at the start|. */
-CLONES double fenchel_box_sweep_d(const double *y, const double *squares, long n, long d, double *alpha, double *rest) {
+WIDE_CLONES double fenchel_box_sweep_d(const double *y, const double *squares, long n, long d, double *alpha, double *rest) {
   lanes norm_low = same(0), norm_high = same(0), moved_low = same(0), moved_high = same(0);
   for (long j = 0; j < d; j++) {
     lanes low = load(rest + PANEL * j), high = load(rest + PANEL * j + 8);

@@ -1,13 +1,8 @@
 /* Kernels on activation patterns kept as bits, 64 to a word, least significant bit first. */
 #include "CKernels.h"
+#include "clones.h"
 
 #include <string.h>
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
 
 #define WORD 64
 #define HALF 32

@@ -1,11 +1,6 @@
 /* Products of a matrix and a vector so small that the call of a library would cost more than they do. */
 #include "CKernels.h"
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
+#include "clones.h"
 
 #define LANES 8
 

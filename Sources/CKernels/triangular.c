@@ -1,15 +1,10 @@
 /* Small triangular solves and Cholesky factors: the diagonal blocks of the blocked algorithms, whose rest is matrix
    products. Right-hand sides are packed so that each occupies one lane of a vector. */
 #include "CKernels.h"
+#include "clones.h"
 
 #include <math.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
 
 #define N FENCHEL_BLOCK
 

@@ -1,12 +1,7 @@
 /* Steps of first-order methods on the weights of one layer: one pass that reads the old weights, the gradient and the
    moments, and writes the new ones. `out` may not overlap `w`. Each returns whether all new weights are finite. */
 #include "CKernels.h"
-
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
+#include "clones.h"
 
 #define ABS(x) __builtin_elementwise_abs(x)
 #define ROOT(x) __builtin_elementwise_sqrt(x)

@@ -40,8 +40,8 @@ extension Outcome {
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is ActivationError,
       is OrdinaryTrainingError, is BackpropagationError:
       self = .usage
-    case let error as ProgramError:
-      if case .memory = error { self = .resources } else { self = .usage }
+    case ProgramError.memory, ProgramError.trainingMemory, is LayerMemoryError: self = .resources
+    case is ProgramError: self = .usage
     case let error as DownloadError: self = error.isWrongContent ? .badData : .resources
     default: self = .internalError
     }

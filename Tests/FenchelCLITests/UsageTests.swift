@@ -34,6 +34,10 @@ import Testing
     (["train", "digits", "--hidden", "20"], "--hidden is not for the model relu"),
     (["train", "digits", "--model", "fenchel", "--hidden", "20,x"], "x is no width"),
     (["train", "digits", "--model", "fenchel", "--hidden", "0"], "0 is no width"),
+    (
+      ["train", "digits", "--model", "lifted", "--batch-size", "50"],
+      "--batch-size is not for the model lifted"
+    ),
     (["train", "digits", "--model", "fenchel", "--activation", "rel"], "did you mean relu?"),
     (["train", "digits", "--model", "fenchel", "--activation", "tanh:2"], "does not take"),
     (["train", "digits", "--model", "fenchel", "--activation", "sign"], "bounded slope"),

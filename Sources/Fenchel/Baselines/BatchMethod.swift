@@ -27,6 +27,16 @@ struct BatchStep {
   var outcome: StepOutcome
 }
 
+extension Backpropagation {
+  /// h(W) = ℓ(f_W(X))/Σs + (η/2)‖W‖² at a trial point.
+  mutating func objective(
+    of network: FeedForward<Element>, on batch: Batch<Element>, decay η: Double
+  ) -> Double {
+    forward(network, batch.x)
+    return Double(batch.loss.value(at: output)) / batch.mass + η / 2 * Double(network.squaredNorm)
+  }
+}
+
 /// Steps along the gradient of each batch by a first-order rule.
 struct FirstOrderMethod<Element: Scalar>: BatchMethod {
   private var backpropagation: Backpropagation<Element>

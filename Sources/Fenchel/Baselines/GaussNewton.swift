@@ -45,7 +45,7 @@ struct GaussNewton<Element: Scalar>: BatchMethod {
       guard promised > Double(Element.ulpOfOne) * abs(value) else { break }
       var trial = network
       trial.add(Element(learningRate), parted(δ, like: gradient))
-      let gain = value - objective(trial, batch)
+      let gain = value - backpropagation.objective(of: trial, on: batch, decay: decay)
       adapt(gain / promised)
       guard gain > 0, trial.isFinite else { continue }
       network = trial
@@ -57,12 +57,6 @@ struct GaussNewton<Element: Scalar>: BatchMethod {
   private mutating func adapt(_ ratio: Double) {
     if ratio > 0.75 { damping = max(damping / 4, 1e-12) }
     if !(ratio >= 0.25) { damping *= ratio > 0 ? 2 : 8 }
-  }
-
-  private mutating func objective(_ network: FeedForward<Element>, _ batch: Batch<Element>) -> Double {
-    backpropagation.forward(network, batch.x)
-    let loss = Double(batch.loss.value(at: backpropagation.output)) / batch.mass
-    return loss + decay / 2 * Double(network.squaredNorm)
   }
 }
 

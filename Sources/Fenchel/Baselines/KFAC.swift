@@ -52,7 +52,9 @@ struct KFAC<Element: Scalar>: BatchMethod {
     guard trial.isFinite else { return BatchStep(loss: loss, outcome: .failed) }
     network = trial
     lastStep = δ
-    if steps % dampingInterval == 0 { adapt(value - objective(network, batch), promised: promised) }
+    if steps % dampingInterval == 0 {
+      adapt(value - backpropagation.objective(of: network, on: batch, decay: decay), promised: promised)
+    }
     return BatchStep(loss: loss, outcome: .advanced)
   }
 
@@ -119,12 +121,6 @@ struct KFAC<Element: Scalar>: BatchMethod {
     let change = Double.pow(0.95, dampingInterval)
     if gain > 0.75 * promised { damping = max(damping * change, 1e-8) }
     if !(gain >= 0.25 * promised) { damping /= change }
-  }
-
-  private mutating func objective(_ network: FeedForward<Element>, _ batch: Batch<Element>) -> Double {
-    backpropagation.forward(network, batch.x)
-    let loss = Double(batch.loss.value(at: backpropagation.output)) / batch.mass
-    return loss + decay / 2 * Double(network.squaredNorm)
   }
 }
 

@@ -47,8 +47,7 @@ struct BatchDescent<Element: Scalar> {
   mutating func step(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
     defer { batches += 1 }
     let forward = ForwardPass(network, x)
-    var slope = forward.inputs[last]
-    let value = loss.gradient(at: forward.inputs[last], into: &slope)
+    let value = loss.value(at: forward.inputs[last])
     let targets = self.targets(forward, loss)
     updateLastWeights(targets.last ?? x, loss)
     for l in 0..<last {

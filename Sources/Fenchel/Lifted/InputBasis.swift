@@ -11,7 +11,7 @@ struct InputBasis<Element: Scalar>: Sendable {
   /// Λ: the r largest eigenvalues of XᵀX/n, largest first.
   let moments: [Element]
 
-  /// Keeps the directions that hold `share` of the second moment. Cost nd² + 9d³, in Double over a fixed sample of rows.
+  /// Keeps the directions that hold `share` of the second moment, all of them where it is 1. Cost nd² + 9d³, in Double over a fixed sample of rows.
   ///
   /// - Throws: `FactorisationError` where an entry of X is not finite.
   init(_ x: Matrix<Element>, share: Double) throws {
@@ -20,7 +20,7 @@ struct InputBasis<Element: Scalar>: Sendable {
     let d = x.columns
     let total = eigen.values.reduce(0) { $0 + max($1, 0) }
     var (kept, sum) = (0, 0.0)
-    while kept < d, kept == 0 || sum < share * total {
+    while kept < d, kept == 0 || share >= 1 || sum < share * total {
       sum += max(eigen.values[d - 1 - kept], 0)
       kept += 1
     }
@@ -31,7 +31,7 @@ struct InputBasis<Element: Scalar>: Sendable {
 
   /// At most 20000 rows, evenly spread.
   private static func sample(_ x: Matrix<Element>) -> Matrix<Double> {
-    let stride = max(1, x.rows / 20_000)
+    let stride = max(1, (x.rows + 19_999) / 20_000)
     return x.selectingRows(Array(Swift.stride(from: 0, to: x.rows, by: stride))).converted(to: Double.self)
   }
 
@@ -52,8 +52,7 @@ struct InputBasis<Element: Scalar>: Sendable {
     _ w: Matrix<Element>, _ q: Matrix<Element>, _ transpose: Transpose, hasBias: Bool
   ) -> Matrix<Element> {
     let rows = w.rows - (hasBias ? 1 : 0)
-    let turned = matrixProduct(
-      q, transpose, w.firstRows(rows))
+    let turned = matrixProduct(q, transpose, w.firstRows(rows))
     guard hasBias else { return turned }
     return Matrix(turned.rows + 1, w.columns, storage: turned.storage + w.row(rows))
   }

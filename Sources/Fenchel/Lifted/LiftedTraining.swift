@@ -6,7 +6,8 @@ import RealModule
 public struct LiftedSettings: Codable, Sendable, Equatable {
   /// Passes over the data; sweeps over the blocks where all data are one batch.
   public var epochs = 10
-  /// Samples of a batch, or nil for all of them at once: block-coordinate descent with exact blocks.
+  /// Samples of a batch, or nil for all of them at once: block-coordinate descent with exact blocks, which the squared
+  /// distance always takes.
   public var batchSize: Int? = 500
   /// λ of every layer where all data are one batch.
   public var λ = 1.0

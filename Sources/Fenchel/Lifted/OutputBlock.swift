@@ -16,6 +16,7 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
   let λ: Element
   /// U: n × p.
   package let u: Matrix<Element>
+
   package init(
     fit: LayerFit<Element>, weights: Matrix<Element>, hasBias: Bool, penalty: any LayerPenalty<Element>,
     weight λ: Element, toward u: Matrix<Element>
@@ -71,18 +72,16 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
 extension OutputBlock {
   /// The minimiser, by Newton's method where it applies and by accelerated majorisation elsewhere; never worse than the
   /// start.
-  package func solve(from start: Matrix<Element>, tolerance: Element, maximumSteps: Int) throws -> Matrix<
-    Element
-  > {
+  package func solve(
+    from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
+  ) throws -> Matrix<Element> {
     if let newton = OutputNewton(self) {
       let z = newton.minimise(from: start, tolerance: tolerance, maximumSteps: 40)
       if value(z) <= value(start) { return z }
     }
     return try minimise(from: start, tolerance: tolerance, maximumSteps: maximumSteps)
   }
-}
 
-extension OutputBlock {
   /// One step from the forward pass, where Z = φ(U) and T is its image: a Newton step in S = T where that applies, and
   /// elsewhere φ(U − c G(L + cWᵀW)⁻¹Wᵀ), c = L/(κλ), G = ∇f(T), L its bound on curvature: Newton's step for
   /// a quadratic fit, were nothing clipped.

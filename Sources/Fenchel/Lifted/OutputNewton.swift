@@ -109,11 +109,10 @@ private struct RowSystems<Element: Scalar> {
   @specialized(where Element == Float)
   func solve(_ rows: Range<Int>, _ b: UnsafeMutablePointer<Element>) {
     let q = order
-    withTemporary(Element.self, q * q + q) { scratch in
-      let (matrix, product) = (scratch, scratch + q * q)
+    withTemporary(Element.self, q * q) { matrix in
       for k in rows {
         let (a, r) = (curvatures + k * (q * (q + 1) / 2), roots + k * q)
-        fill(matrix, product, a, r, units.map { $0 + k * q })
+        fill(matrix, a, r, units.map { $0 + k * q })
         eliminate(matrix, b + k * q)
       }
     }
@@ -122,8 +121,8 @@ private struct RowSystems<Element: Scalar> {
   /// M = I + τ A R(I − uuᵀ)R.
   @inline(__always)
   private func fill(
-    _ m: UnsafeMutablePointer<Element>, _ product: UnsafeMutablePointer<Element>, _ a: UnsafePointer<Element>,
-    _ r: UnsafePointer<Element>, _ u: UnsafePointer<Element>?
+    _ m: UnsafeMutablePointer<Element>, _ a: UnsafePointer<Element>, _ r: UnsafePointer<Element>,
+    _ u: UnsafePointer<Element>?
   ) {
     let q = order
     for i in 0..<q {

@@ -18,7 +18,7 @@ struct LayerTraining {
   /// Trains in the precision of the settings.
   ///
   /// Errors: `LiftedError`, `OrdinaryTrainingError`, `BackpropagationError` and `FeedForwardError` for settings that fit
-  /// no model.
+  /// no model, `LayerMemoryError` where the limit on memory does not hold them.
   func run() throws -> Outcome {
     switch settings.precision {
     case .float: try run(Float.self)
@@ -28,6 +28,9 @@ struct LayerTraining {
 
   private func run<Element: Scalar>(_: Element.Type) throws -> Outcome {
     let layers = settings.layers ?? LayerSettings()
+    let memory = LayerMemory(
+      problem, layers, model: settings.model, bytesPerElement: MemoryLayout<Element>.stride)
+    try memory.check(limit: settings.memoryLimit)
     let x = problem.inputs.converted(to: Element.self)
     let targets = problem.loss.targets.converted(to: Element.self)
     let weights = problem.loss.weights.map { Element($0) }

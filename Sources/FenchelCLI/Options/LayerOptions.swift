@@ -75,6 +75,8 @@ struct LayerOptions: ParsableArguments {
       ("--schedule", schedule != nil), ("--weight-decay", weightDecay != nil),
     ]
     try refuse(model.isConvexProgram ? common : [], for: model, take: ModelKind.layered)
+    try refuse(
+      model == .lifted ? [("--batch-size", batchSize != nil)] : [], for: model, take: [.fenchel, .mlp])
     try refuse(model == .fenchel ? [] : [("--input-share", inputShare != nil)], for: model, take: [.fenchel])
     try refuse(model == .mlp ? [] : ordinary, for: model, take: [.mlp])
     guard !model.isConvexProgram else { return nil }

@@ -1,0 +1,60 @@
+import LinearAlgebra
+
+/// How many bytes training layer by layer takes at its peak, counted before anything of it is made: the data as
+/// read and in the training's precision, copies of the weights, curvatures, and the outputs of all layers for the samples that are
+/// visited together.
+struct LayerMemory {
+  /// d_0, …, d_{L+1}, with the bias counted among the inputs of each layer.
+  private let widths: [Double]
+  private let samples: Double
+  /// Samples that are visited together.
+  private let batch: Double
+  private let model: ModelKind
+  private let optimizer: Optimizer
+  private let bytesPerElement: Double
+
+  init(_ problem: TrainingProblem, _ layers: LayerSettings, model: ModelKind, bytesPerElement: Int) {
+    let outputs = problem.loss.targets.columns
+    widths = ([problem.x.columns] + layers.hidden.map { $0 + (problem.hasBias ? 1 : 0) } + [outputs]).map(
+      Double.init)
+    samples = Double(problem.x.rows)
+    batch = model == .lifted ? samples : min(samples, Double(layers.batchSize))
+    self.model = model
+    optimizer = layers.optimizer
+    self.bytesPerElement = Double(bytesPerElement)
+  }
+
+  /// The sum of all.
+  var bytes: Int {
+    let weights = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+    let squares = widths.dropLast().reduce(0) { $0 + $1 * $1 }
+    let outputs = batch * widths.dropFirst().reduce(0, +)
+    let data = samples * (widths[0] + widths[widths.count - 1])
+    var elements = data + batch * widths[0]
+    switch (model, optimizer) {
+    case (.mlp, .kfac): elements += 10 * weights + 6 * squares + 6 * outputs
+    case (.mlp, .lbfgs): elements += 26 * weights + 2 * outputs
+    case (.mlp, .gaussNewton): elements += 12 * weights + 5 * outputs
+    case (.mlp, _): elements += 7 * weights + 2 * outputs
+    default: elements += samples * widths[0] + 5 * weights + 4 * squares + 10 * outputs
+    }
+    let asRead = 2 * samples * widths[0] * 8  // raw and scaled, in Double
+    return Int(min(asRead + elements * bytesPerElement, 1e18))
+  }
+
+  /// - Throws: `LayerMemoryError` where this is above a limit in bytes.
+  func check(limit: Int) throws(LayerMemoryError) {
+    guard bytes <= limit else { throw LayerMemoryError(needed: bytes, limit: limit) }
+  }
+}
+
+/// A network whose training takes more memory than is allowed.
+public struct LayerMemoryError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Bytes, both.
+  public let needed, limit: Int
+
+  public var description: String {
+    "training these layers needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
+      + "take narrower layers (--hidden), smaller batches (--batch-size), fewer samples, or raise --max-memory"
+  }
+}
