@@ -103,7 +103,9 @@ package struct ActiveSet<Element: Scalar>: ~Copyable {
         least = min(least, norm)
       }
       if hasReachedThreshold { return .belowThreshold }
-      if iterations >= maximumIterations || stalls >= 20 { return .stoppedAtLimit }
+      if iterations >= maximumIterations || stalls >= 20 || problem.deadline.hasPassed {
+        return .stoppedAtLimit
+      }
       findCandidates()
       if !candidates.isEmpty {
         addRows()

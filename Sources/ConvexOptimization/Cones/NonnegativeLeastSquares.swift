@@ -18,10 +18,13 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
   let inverseNorms: [Element]
   /// Aᵀ: d × n where rows are short, whose products with p run along it then; otherwise without entries.
   let columns: Matrix<Element>
+  /// When solves end as at their limit on iterations.
+  package let deadline: Deadline
 
   /// Keeps A and the norms of its rows, for many solves with different q and signs. Cost nd.
-  public init(_ a: Matrix<Element>) {
+  public init(_ a: Matrix<Element>, deadline: Deadline = .none) {
     rows = a
+    self.deadline = deadline
     norms = a.rowNorms
     inverseNorms = norms.map { $0 > 0 ? 1 / $0 : 0 }
     columns = Self.keepsColumns(a.columns) ? a.transposed : Matrix(0, 0)
@@ -36,7 +39,7 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
     case optimal
     /// ‖p‖ reached the threshold that was asked for.
     case belowThreshold
-    /// The limit on iterations came first; the bound ‖p‖ is valid all the same.
+    /// The limit on iterations or the deadline came first; the bound ‖p‖ is valid all the same.
     case stoppedAtLimit
   }
 
@@ -55,6 +58,21 @@ public struct NonnegativeLeastSquares<Element: Scalar>: Sendable {
     public var violation: Element
     public var outcome: Outcome
     public var iterations: Int
+
+    /// A start for a solve nearby, of which nothing but multipliers is known.
+    package init(support: [Int], multipliers: [Element]) {
+      self.init(
+        support: support, multipliers: multipliers, residual: [], norm: 0, violation: .infinity,
+        outcome: .stoppedAtLimit, iterations: 0)
+    }
+
+    init(
+      support: [Int], multipliers: [Element], residual: [Element], norm: Element, violation: Element,
+      outcome: Outcome, iterations: Int
+    ) {
+      (self.support, self.multipliers, self.residual) = (support, multipliers, residual)
+      (self.norm, self.violation, self.outcome, self.iterations) = (norm, violation, outcome, iterations)
+    }
   }
 
   /// Solves for q ∈ ℝᵈ.

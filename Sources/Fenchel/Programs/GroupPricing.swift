@@ -7,9 +7,11 @@ public struct GroupPricing {
   private let program: TwoLayerProgram
   private let cones: PatternCones<Double>
 
-  public init(_ program: TwoLayerProgram) {
+  /// - Parameter deadline: when projections end early: the norms that they give hold as upper bounds.
+  public init(_ program: TwoLayerProgram, deadline: Deadline = .none) {
     self.program = program
-    cones = PatternCones(program.x, patterns: program.patterns.bits, outputs: program.outputs)
+    cones = PatternCones(
+      program.x, patterns: program.patterns.bits, outputs: program.outputs, deadline: deadline)
   }
 
   /// A group's price: the norm of its dual constraint (with cones: after the best multipliers found).
@@ -22,8 +24,10 @@ public struct GroupPricing {
   /// Prices of all groups whose plain norm ‖σXᵀDθ‖ exceeds `threshold`, in the order of patterns, signs and
   /// outputs. Patterns go in tiles: the masked θ of 16 patterns times X is one product. Cost 2 n d P c, and one
   /// non-negative least squares problem for each cone that exceeds the threshold; these stop early once their
-  /// norm is below it.
-  public func prices(θ: Matrix<Double>, above threshold: Double) -> [Price] {
+  /// norm is below it, at once where `known` multipliers bring it there.
+  public func prices(
+    θ: Matrix<Double>, above threshold: Double, known: [TwoLayerGroup: SparseVector] = [:]
+  ) -> [Price] {
     let size = 16
     let tiles = Parallel.tiles(of: size, covering: program.patterns.count)
     let outputs = program.outputs
@@ -33,7 +37,7 @@ public struct GroupPricing {
       Parallel.forEach(tiles: tiles * outputs, work: work) { index in
         let range = Parallel.range(
           ofTile: index / outputs, size: size, count: program.patterns.count)
-        found[index] = prices(range, output: index % outputs, θ: θ, above: threshold)
+        found[index] = prices(range, output: index % outputs, θ: θ, above: threshold, known)
       }
     }
     return found.flatMap { $0 }
@@ -41,24 +45,73 @@ public struct GroupPricing {
 
   /// ‖XᵀD_iθ_j‖ for every pattern and output, P × c, in fast arithmetic.
   func plainNorms(θ: Matrix<Double>) -> Matrix<Double> {
+    let d = program.features
+    return valuesOfImages(θ) { _, image in Double.norm2(d, image) }
+  }
+
+  /// The largest dual norm of θ over all groups, as λ_max is of −∇ℓ(0): exact, or past the deadline an upper bound.
+  ///
+  /// With cones the gates, which lie in theirs, give lower bounds and the plain norms upper ones; groups are projected
+  /// in the order of the latter, some at a time, until none can exceed the largest norm found.
+  public func largestNorm(θ: Matrix<Double>) -> Double {
+    let plain = plainNorms(θ: θ)
+    guard program.isConstrained else { return plain.storage.reduce(0, max) }
+    let outputs = program.outputs
+    var largest = largestGateValue(θ: θ) * (1 - 1e-9)  // so that the maximum itself exceeds it
+    let order = plain.storage.indices.sorted { (plain.storage[$1], $0) < (plain.storage[$0], $1) }
+    let size = 8
+    for start in stride(from: 0, to: order.count, by: size) {
+      let candidates = order[start..<min(start + size, order.count)].filter { plain.storage[$0] > largest }
+      if candidates.isEmpty { break }
+      if cones.deadline.hasPassed { return max(largest, plain.storage[candidates[0]]) }
+      var norms = [Double](repeating: 0, count: candidates.count)
+      norms.withMutablePointer { norms in
+        Parallel.forEach(tiles: candidates.count, work: 10 * program.x.count * candidates.count) { tile in
+          let (i, j) = candidates[tile].quotientAndRemainder(dividingBy: outputs)
+          let prices = prices(i..<i + 1, output: j, θ: θ, above: largest, [:])
+          norms[tile] = prices.reduce(0) { max($0, $1.norm) }
+        }
+      }
+      largest = norms.reduce(largest, max)
+    }
+    return largest
+  }
+
+  /// The largest |Σ_k θ_kj (x_kᵀg)₊| of a gate g of length 1: a dual norm that its pattern surely reaches.
+  private func largestGateValue(θ: Matrix<Double>) -> Double {
+    let gates = program.patterns.gates.withUnitRows
+    let d = program.features
+    let values = valuesOfImages(θ) { i, image in gates.row(i).withPointer { abs(Double.dot(d, $0, image)) } }
+    return values.storage.reduce(0, max)
+  }
+
+  /// What a function makes of XᵀD_iθ_j and i, for every pattern i and output j: P × c. Over all threads.
+  private func valuesOfImages(
+    _ θ: Matrix<Double>, _ value: @Sendable (Int, UnsafePointer<Double>) -> Double
+  ) -> Matrix<Double> {
     let size = 16
     let (count, outputs) = (program.patterns.count, program.outputs)
+    var values = Matrix<Double>(count, outputs)
     let tiles = Parallel.tiles(of: size, covering: count)
-    var norms = Matrix<Double>(count, outputs)
-    norms.withMutablePointer { norms in
+    values.withMutablePointer { values in
       Parallel.forEach(tiles: tiles * outputs, work: program.x.count * count * outputs) { index in
         let (range, j) = (Parallel.range(ofTile: index / outputs, size: size, count: count), index % outputs)
-        let images = images(range, output: j, θ: θ).rowNorms
-        for (i, norm) in zip(range, images) { norms[i * outputs + j] = norm }
+        let images = images(Array(range), output: j, θ: θ)
+        images.withPointer { image in
+          for (offset, i) in range.enumerated() {
+            values[i * outputs + j] = value(i, image + offset * images.columns)
+          }
+        }
       }
     }
-    return norms
+    return values
   }
 
   private func prices(
-    _ range: Range<Int>, output j: Int, θ: Matrix<Double>, above threshold: Double
+    _ range: Range<Int>, output j: Int, θ: Matrix<Double>, above threshold: Double,
+    _ known: [TwoLayerGroup: SparseVector]
   ) -> [Price] {
-    let images = images(range, output: j, θ: θ)
+    let images = images(Array(range), output: j, θ: θ)
     var state = ActiveSet(of: cones.rows)
     var result: [Price] = []
     for (offset, pattern) in range.enumerated() {
@@ -72,7 +125,10 @@ public struct GroupPricing {
           continue
         }
         let projection = q.withPointer {
-          cones.projection(of: $0, pattern: pattern, sign: sign, threshold: threshold, in: &state)
+          cones.projection(
+            of: $0, pattern: pattern, sign: sign,
+            from: known[group].map { ConeProjection(support: $0.indices, multipliers: $0.values) },
+            threshold: threshold, in: &state)
         }
         let multipliers = SparseVector(indices: projection.support, values: projection.multipliers)
         result.append(Price(group: group, norm: projection.norm, multipliers: multipliers))
@@ -81,10 +137,10 @@ public struct GroupPricing {
     return result
   }
 
-  /// Xᵀ D_i θ_j for a range of patterns, one row each.
-  private func images(_ range: Range<Int>, output j: Int, θ: Matrix<Double>) -> Matrix<Double> {
+  /// Xᵀ D_i θ_j for some patterns i, one row each.
+  private func images(_ patterns: [Int], output j: Int, θ: Matrix<Double>) -> Matrix<Double> {
     let (x, gates) = (program.x, cones.gates)
-    let (n, d, width) = (x.rows, x.columns, range.count)
+    let (n, d, width) = (x.rows, x.columns, patterns.count)
     var result = Matrix<Double>(width, d)
     let column = θ.column(j)
     let rows = 2048  // whole words of bits
@@ -93,7 +149,7 @@ public struct GroupPricing {
         gates.words.withPointer { bits in
           for start in stride(from: 0, to: n, by: rows) {
             let height = min(rows, n - start)
-            for (offset, i) in range.enumerated() {
+            for (offset, i) in patterns.enumerated() {
               let mask = bits + i * gates.wordsPerRow + start / 64
               Double.maskedCopy(masked + offset * height, θ + start, mask, height)
             }

@@ -12,8 +12,8 @@ struct PatternCones<Element: Scalar>: GroupCones {
   private let outputs: Int
 
   /// - Parameter patterns: 𝔻: n × P, one row a sample.
-  init(_ x: Matrix<Element>, patterns: BitMatrix, outputs: Int) {
-    rows = NonnegativeLeastSquares(x)
+  init(_ x: Matrix<Element>, patterns: BitMatrix, outputs: Int, deadline: Deadline = .none) {
+    rows = NonnegativeLeastSquares(x, deadline: deadline)
     gates = patterns.transposed
     self.outputs = outputs
   }
@@ -21,6 +21,8 @@ struct PatternCones<Element: Scalar>: GroupCones {
   private init(_ rows: NonnegativeLeastSquares<Element>, _ gates: BitMatrix, outputs: Int) {
     (self.rows, self.gates, self.outputs) = (rows, gates, outputs)
   }
+
+  var deadline: Deadline { rows.deadline }
 
   func restricted(toOutput j: Int) -> PatternCones { PatternCones(rows, gates, outputs: 1) }
 

@@ -78,11 +78,18 @@ public struct TwoLayerPoint: Sendable {
   public var coefficients: Matrix<Double>
   /// θ: n × c, in the domain of θ ↦ ℓ*(−θ).
   public var θ: Matrix<Double>
+  /// With cones: multipliers α ≥ 0 of groups, up to a factor, that show θ to be feasible, where a solver has them;
+  /// a certificate looks for others where these do not suffice.
+  public var multipliers: [TwoLayerGroup: SparseVector]
 
-  public init(groups: [TwoLayerGroup], coefficients: Matrix<Double>, θ: Matrix<Double>) {
+  public init(
+    groups: [TwoLayerGroup], coefficients: Matrix<Double>, θ: Matrix<Double>,
+    multipliers: [TwoLayerGroup: SparseVector] = [:]
+  ) {
     self.groups = groups
     self.coefficients = coefficients
     self.θ = θ
+    self.multipliers = multipliers
   }
 }
 

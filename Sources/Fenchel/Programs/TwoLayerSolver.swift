@@ -17,10 +17,11 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   ///   - program: its loss is not piecewise linear.
   ///   - tolerance: relative gap at which the solver asks for a certificate.
   ///   - start: a point of the program to begin at, feasible; nil begins at 0.
+  ///   - deadline: when projections on cones end, and with them the step that asked for them, which is given up.
   /// - Throws: `LossError` where targets or weights leave the loss's domain in working precision.
   public init(
     _ program: TwoLayerProgram, tolerance: Double, method: Method = .automatic,
-    start: TwoLayerPoint? = nil
+    start: TwoLayerPoint? = nil, deadline: Deadline = .none
   ) throws(LossError) {
     let loss = try program.kind.makeLoss(
       targets: program.loss.targets.converted(to: Element.self),
@@ -32,7 +33,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     var (gates, cones) = (bits.transposed, PatternCones<Element>?.none)
     if program.isConstrained {
       gates = gates.selectingRows((0..<2 * program.patterns.count).map { $0 / 2 })
-      cones = PatternCones(x, patterns: bits, outputs: c)
+      cones = PatternCones(x, patterns: bits, outputs: c, deadline: deadline)
     }
     let problem = GroupLassoProblem(
       map: GatedOperator(data: x, gates: gates, outputs: c), loss: loss, λ: Element(program.λ), cones: cones)
@@ -80,14 +81,23 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   public var point: TwoLayerPoint {
     let point = solver.point
     let map = solver.problem.map
-    let groups = point.groups.map { r in
+    func group(_ r: Int) -> TwoLayerGroup {
       let (pattern, s) = map.pattern(of: r).quotientAndRemainder(dividingBy: program.signs.count)
       return TwoLayerGroup(pattern: pattern, sign: program.signs[s], output: map.output(of: r))
     }
+    let groups = point.groups.map(group)
     var coefficients = point.coefficients.converted(to: Double.self)
     coefficients.scaleRows(by: groups.map(\.sign))
     return program.feasible(
-      TwoLayerPoint(groups: groups, coefficients: coefficients, θ: point.θ.converted(to: Double.self)))
+      TwoLayerPoint(
+        groups: groups, coefficients: coefficients, θ: point.θ.converted(to: Double.self),
+        multipliers: Dictionary(
+          uniqueKeysWithValues: point.projections.lazy.filter { !$1.support.isEmpty }.map { r, projection in
+            (
+              group(r),
+              SparseVector(indices: projection.support, values: projection.multipliers.map { Double($0) })
+            )
+          })))
   }
 
   public var estimatedGap: Double? { solver.estimatedGap }

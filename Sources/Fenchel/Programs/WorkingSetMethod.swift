@@ -107,7 +107,7 @@ public struct WorkingSetMethod {
   private func highestPriced(_ zero: Solution<TwoLayerPoint>) -> [TwoLayerGroup] {
     let all = program.allGroups
     if all.count <= initialSize { return all }
-    let prices = GroupPricing(program).prices(θ: zero.point.θ, above: 0)
+    let prices = GroupPricing(program, deadline: limits.deadline).prices(θ: zero.point.θ, above: 0)
       .sorted { ($0.norm, $1.group) > ($1.norm, $0.group) }
     return prices.prefix(initialSize).map(\.group)
   }

@@ -327,8 +327,7 @@ public struct PatternRefinement {
       for sign in [1.0, -1.0] {
         var search = Pricing(x: x)
         search.seed = options.seed &+ UInt64(state.phases.rounds)
-        search.cancellation = limits.cancellation
-        search.deadline = limits.seconds.map { state.began + .seconds($0) }
+        search.deadline = Deadline(in: remaining(state), cancellation: limits.cancellation)
         let maxima = search.maxima(θ: θ, sign: sign, starts: starts)
         violation = max(violation, (maxima.first?.value ?? 0) / λ - 1)
         let violated = maxima.filter { $0.value > λ * (1 + tolerance) }.prefix(options.patternsPerRound)

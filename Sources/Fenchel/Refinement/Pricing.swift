@@ -20,8 +20,7 @@ package struct Pricing: Sendable {
   package var coordinateSweeps = 20
   package var seed: UInt64 = 0
   /// What ends a search early, between tiles of starts.
-  package var cancellation: Cancellation?
-  package var deadline: ContinuousClock.Instant?
+  package var deadline = Deadline.none
 
   package init(x: Matrix<Double>) { self.x = x }
 
@@ -55,7 +54,7 @@ package struct Pricing: Sendable {
     var found = [[Maximum]](repeating: [], count: tiles)
     found.withMutablePointer { found in
       Parallel.forEach(tiles: tiles) { tile in
-        guard !isOver else { return }
+        guard !deadline.hasPassed else { return }
         let range = Parallel.range(ofTile: tile, size: batch, count: starts.count)
         var ascent = PanelAscent(problem, starts: Array(starts[range]))
         climb(&ascent)
@@ -65,10 +64,6 @@ package struct Pricing: Sendable {
       }
     }
     return found.flatMap { $0 }
-  }
-
-  private var isOver: Bool {
-    cancellation?.isRequested == true || deadline.map { ContinuousClock().now >= $0 } == true
   }
 
   private func allStarts(_ given: Matrix<Double>) -> [[Double]] {

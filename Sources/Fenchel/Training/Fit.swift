@@ -48,8 +48,10 @@ public struct Fitting {
   public func fit(after earlier: Fit? = nil) throws -> Fit {
     if case .refine = settings.patterns, isConstrained { return try refine() }
     let patterns = try earlier?.program.patterns ?? fixedPatterns()
-    let λMax = try earlier?.λMax ?? largestUsefulλ(patterns)
+    let (λMax, seconds) = try timed { try earlier?.λMax ?? largestUsefulλ(patterns) }
     let program = try program(patterns, λ: λ(λMax))
+    var limits = limits
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
     let solving = ProgramSolving(
       solver: settings.solver, precision: settings.precision, limits: limits,
       maximumBytes: settings.memoryLimit, progress: progress)
@@ -122,12 +124,11 @@ public struct Fitting {
     return θ
   }
 
-  /// λ_max over given patterns: the largest dual norm of −∇ℓ(0).
+  /// λ_max over given patterns: the largest dual norm of −∇ℓ(0), or past the time limit an upper bound on it.
   private func largestUsefulλ(_ patterns: ActivationPatterns) throws -> Double {
-    let program = try program(patterns, λ: 1)
     let θ = residualAtZero
-    let prices = GroupPricing(program).prices(θ: θ, above: program.lowerBoundOfDualNorm(θ: θ))
-    return beyondRounding(prices.reduce(0) { max($0, $1.norm) }, θ: θ)
+    let pricing = GroupPricing(try program(patterns, λ: 1), deadline: limits.deadline)
+    return beyondRounding(pricing.largestNorm(θ: θ), θ: θ)
   }
 
   /// λ_max over all patterns, as far as a search finds it.
@@ -150,24 +151,5 @@ public struct Fitting {
   private func beyondRounding(_ norm: Double, θ: Matrix<Double>) -> Double {
     let strict = StrictDual(x: problem.x, patterns: BitMatrix(problem.x.rows, 0), θ: θ)
     return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
-  }
-}
-
-extension TwoLayerProgram {
-  /// A value that the largest dual norm of θ surely reaches: with cones the best of the gates themselves, which
-  /// lie in their cones; just below it, so that the maximum itself exceeds it.
-  func lowerBoundOfDualNorm(θ: Matrix<Double>) -> Double {
-    guard isConstrained else { return 0 }
-    let gates = patterns.gates.withUnitRows
-    var best = 0.0
-    let products = matrixProduct(x, .no, gates, .yes)
-    for j in 0..<outputs {
-      for i in 0..<patterns.count {
-        var sum = 0.0
-        for k in 0..<samples { sum += θ[k, j] * max(products[k, i], 0) }
-        best = max(best, abs(sum))
-      }
-    }
-    return best * (1 - 1e-9)
   }
 }

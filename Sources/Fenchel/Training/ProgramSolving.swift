@@ -111,7 +111,7 @@ struct ProgramSolving {
     let bytes = TwoLayerSolver<Element>.bytes(program, method: method)
     guard bytes <= maximumBytes else { throw ProgramError.memory(needed: bytes, limit: maximumBytes) }
     var solver = try TwoLayerSolver<Element>(
-      program, tolerance: limits.tolerance, method: method, start: start)
+      program, tolerance: limits.tolerance, method: method, start: start, deadline: limits.deadline)
     var limits = limits
     limits.certificateInterval = .max  // the solver knows its own gap, and a certificate prices every group
     return ConvexOptimization.drive(

@@ -6,6 +6,8 @@ import LinearAlgebra
 /// ‖Π_K(A_rᵀθ)‖ ≤ λ: projections are all that a group lasso needs to have cones.
 public protocol GroupCones<Element>: Sendable {
   associatedtype Element: Scalar
+  /// Past it projections end where they are: their lengths are bounds still, but they may lie outside of the cones.
+  var deadline: Deadline { get }
   /// Projects the rows of Z onto the cones of `groups`, each from an earlier projection nearby, which it replaces, with
   /// the multipliers that prove it. One may stop once ‖p‖ ≤ `threshold`, when p lies outside of K_r but its norm is a
   /// bound: rows found to be at most that long become 0. Returns the lengths, upper bounds there.

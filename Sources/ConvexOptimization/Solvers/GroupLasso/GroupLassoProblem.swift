@@ -89,6 +89,8 @@ public struct GroupLassoPoint<Element: Scalar>: Sendable {
   public var coefficients: Matrix<Element>
   /// θ: n × c, the best dual point so far, feasible up to rounding.
   public var θ: Matrix<Element>
+  /// With cones: projections of multiples of A_rᵀθ for groups r, whose multipliers show θ to be feasible.
+  public var projections: [Int: ConeProjection<Element>]
 }
 
 extension Matrix {

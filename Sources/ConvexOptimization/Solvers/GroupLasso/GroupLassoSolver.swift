@@ -99,9 +99,13 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
     let c = problem.map.outputs
     var rows: [(group: Int, coefficients: [Element])] = []
     var θ = problem.zeroPredictions
+    var projections: [Int: ConeProjection<Element>] = [:]
     for (j, part) in parts.enumerated() {
       for (row, group) in part.bestGroups.enumerated() where part.best.coefficientNorms[row] > 0 {
         rows.append((parts.count > 1 ? group * c + j : group, part.best.coefficients.row(row)))
+      }
+      for (group, projection) in part.bestProjections.enumerated() {
+        projections[parts.count > 1 ? group * c + j : group] = projection
       }
       if parts.count == 1 {
         θ = part.bestDual
@@ -112,7 +116,8 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
     rows.sort { $0.group < $1.group }
     return GroupLassoPoint(
       groups: rows.map(\.group),
-      coefficients: Matrix(rows.count, problem.map.width, storage: rows.flatMap(\.coefficients)), θ: θ)
+      coefficients: Matrix(rows.count, problem.map.width, storage: rows.flatMap(\.coefficients)), θ: θ,
+      projections: projections)
   }
 
   /// One iteration on every output whose gap is above its share of the tolerance; `.stalled` where rounding leaves

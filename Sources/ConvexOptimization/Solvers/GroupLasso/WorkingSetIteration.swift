@@ -11,6 +11,8 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
   private(set) var best: RestrictedIterate<Element>
   private(set) var bestGroups: [Int] = []
   private(set) var bestDual: Matrix<Element>
+  /// With cones: the projections that show the best dual point to be feasible, of every group.
+  private(set) var bestProjections: [ConeProjection<Element>?] = []
   /// Times that all groups were priced.
   private(set) var rounds = 0
   private(set) var restricted: RestrictedProblem<Operator>
@@ -79,6 +81,7 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
       inner = .newton(method)
     }
     iterations += 1
+    if problem.cones?.deadline.hasPassed == true { return .advanced }  // with projections that ended early
     guard outcome == .advanced else { return recover(iterate, outcome, target) }
     keep(iterate)
     if case .accelerated = inner, iterations % 5 != 0 { return .advanced }
@@ -108,6 +111,7 @@ extension WorkingSetIteration {
     first.θ.scale(by: -1)
     keep(first)
     let norms = priceAll(at: first, isRestrictedKnown: false)
+    if problem.cones?.deadline.hasPassed == true { return .advanced }
     let largest = norms.max() ?? 0
     guard largest.isFinite, primal.isFinite else { return .failed }
     let isZero = restricted.groups.isEmpty
@@ -122,19 +126,20 @@ extension WorkingSetIteration {
     at iterate: RestrictedIterate<Element>, isRestrictedKnown: Bool = true
   ) -> [Element] {
     rounds += 1
+    let threshold = isRestrictedKnown ? problem.λ : firstThreshold(iterate)
     let all = Array(0..<problem.map.groups)
     let isComplete = isRestrictedKnown && restricted.groups.count == all.count && !all.isEmpty
-    let norms = isComplete ? restrictedDualNorms(iterate) : dualNorms(iterate.θ, of: all)
+    let norms = isComplete ? restrictedDualNorms(iterate) : dualNorms(iterate.θ, of: all, λ: threshold)
     keep(problem.dual(iterate.θ, norms: norms, groups: all, λ: problem.λ))
     return norms
   }
 
   /// ‖A_rᵀθ‖, with cones ‖Π(A_rᵀθ)‖ or a bound on it at most λ, for the working set.
   private mutating func restrictedDualNorms(_ iterate: RestrictedIterate<Element>) -> [Element] {
-    dualNorms(iterate.adjoint, of: restricted.groups, λ: restricted.λ)
+    dualNorms(adjoint: iterate.adjoint, of: restricted.groups, λ: restricted.λ)
   }
 
-  private mutating func dualNorms(_ adjoint: Matrix<Element>, of groups: [Int], λ: Element) -> [Element] {
+  private mutating func dualNorms(adjoint: Matrix<Element>, of groups: [Int], λ: Element) -> [Element] {
     guard let cones = problem.cones else { return adjoint.rowNorms }
     var projected = adjoint
     var projections = groups.map { dualProjections[$0] }
@@ -144,16 +149,26 @@ extension WorkingSetIteration {
   }
 
   /// The same for any groups at θ, without holding all of Aᵀθ.
-  private mutating func dualNorms(_ θ: Matrix<Element>, of groups: [Int]) -> [Element] {
+  private mutating func dualNorms(_ θ: Matrix<Element>, of groups: [Int], λ: Element) -> [Element] {
     guard problem.cones != nil else { return problem.map.adjointNorms(θ) }
     var norms: [Element] = []
     for start in stride(from: 0, to: groups.count, by: 4096) {
       let part = Array(groups[start..<min(start + 4096, groups.count)])
       var adjoint = Matrix<Element>(part.count, problem.map.width)
       problem.map.applyAdjoint(θ, to: part, into: &adjoint)
-      norms += dualNorms(adjoint, of: part, λ: problem.λ)
+      norms += dualNorms(adjoint: adjoint, of: part, λ: λ)
     }
     return norms
+  }
+
+  /// The length below which the first projections, which begin far from their ends, may stop: λ or, with cones, half of
+  /// what the groups of the largest plain norms reach. Groups that short do not enter the first working set before others.
+  private mutating func firstThreshold(_ iterate: RestrictedIterate<Element>) -> Element {
+    guard problem.cones != nil else { return problem.λ }
+    let plain = problem.map.adjointNorms(iterate.θ)
+    let largest = plain.indices.sorted { (plain[$1], $0) < (plain[$0], $1) }.prefix(16).sorted()
+    let reached = dualNorms(iterate.θ, of: largest, λ: problem.λ)
+    return max(problem.λ, (reached.max() ?? 0) / 2)
   }
 
   /// Prices all groups at θ and goes on with the next working set, or the next smaller λ.
@@ -247,7 +262,9 @@ extension WorkingSetIteration {
 
   /// Keeps the dual point, feasible for all groups, where its value is the largest so far.
   private mutating func keep(_ candidate: GroupLassoDual<Element>) {
-    if candidate.value > dual { (dual, bestDual) = (candidate.value, candidate.point) }
+    guard candidate.value > dual else { return }
+    (dual, bestDual) = (candidate.value, candidate.point)
+    bestProjections = dualProjections
   }
 
   /// Whether the gap of the restricted problem is small: against that of the whole, or for its place on the path.

@@ -7,7 +7,7 @@ extension TwoLayerProgram: Certifiable {
   /// `StrictDual`). Cost n d (m + P c), and a non-negative least squares problem for each violated cone.
   public func certificate(at point: TwoLayerPoint) -> Certificate {
     Certificate(
-      primal: strictObjective(at: point), dual: dualBound(θ: point.θ).value,
+      primal: strictObjective(at: point), dual: dualBound(θ: point.θ, known: point.multipliers).value,
       scope: patterns.isExact ? .exact : .restricted)
   }
 
@@ -29,17 +29,22 @@ extension TwoLayerProgram: Certifiable {
     public var scale: Double
   }
 
-  /// The bound that θ gives.
-  public func dualBound(θ: Matrix<Double>) -> DualBound {
+  /// The bound that θ gives. With cones, `known` are multipliers that may show θ to be feasible.
+  public func dualBound(θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]) -> DualBound {
     isConstrained
-      ? dualBoundAndPrices(θ: θ).bound : dualBound(along: strictLoss.feasibleDirection(θ), witnesses: [:])
+      ? dualBoundAndPrices(θ: θ, known: known).bound
+      : dualBound(along: strictLoss.feasibleDirection(θ), witnesses: [:])
   }
 
   /// The bound that θ gives, and the prices of the groups whose plain norm exceeds λ. With cones these get their
   /// multipliers α from non-negative least squares; the norm that counts is then evaluated afresh from these.
-  func dualBoundAndPrices(θ: Matrix<Double>) -> (bound: DualBound, prices: [GroupPricing.Price]) {
+  func dualBoundAndPrices(
+    θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]
+  ) -> (bound: DualBound, prices: [GroupPricing.Price]) {
     let θ = strictLoss.feasibleDirection(θ)
-    let prices = GroupPricing(self).prices(θ: θ, above: λ)
+    // Known multipliers are as good as new ones where they miss λ by rounding.
+    let threshold = known.isEmpty ? λ : λ * (1 + 1e-11)
+    let prices = GroupPricing(self).prices(θ: θ, above: threshold, known: known)
     let witnesses = Dictionary(
       prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first })
     return (dualBound(along: θ, witnesses: isConstrained ? witnesses : [:]), prices)

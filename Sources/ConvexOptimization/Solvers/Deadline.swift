@@ -1,0 +1,27 @@
+/// Until when work may go on: a moment, a request of the caller, both or neither. For loops inside of a step, whose
+/// results hold whenever they end; what runs between steps is the driver's.
+public struct Deadline: Sendable {
+  private let moment: ContinuousClock.Instant?
+  private let cancellation: Cancellation?
+
+  /// No deadline.
+  public static var none: Deadline { Deadline(in: nil) }
+
+  /// In some seconds from now, or when a caller asks for it.
+  public init(in seconds: Double?, cancellation: Cancellation? = nil) {
+    // Beyond some centuries a Duration overflows.
+    moment = seconds.map { ContinuousClock().now + .seconds(min(max($0, 0), 1e9)) }
+    self.cancellation = cancellation
+  }
+
+  public var hasPassed: Bool {
+    if cancellation?.isRequested == true { return true }
+    guard let moment else { return false }
+    return ContinuousClock().now >= moment
+  }
+}
+
+extension Limits {
+  /// The deadline of a run that starts now.
+  public var deadline: Deadline { Deadline(in: seconds, cancellation: cancellation) }
+}
