@@ -28,8 +28,9 @@ public struct PatternRefinement {
     public var evaluations: Int?
     public var polishingShare = 0.15
     public var maximumRounds = 20
-    /// Rounds in a row, each of which lowers the objective by less than the tolerance, after which the search ends.
-    public var maximumIdleRounds = 4
+    /// Rounds in a row, each of which lowers the objective by less than five times the tolerance, after which the
+    /// search ends.
+    public var maximumIdleRounds = 3
     /// Priced patterns taken in a round for each sign and output.
     public var patternsPerRound = 10
     public var seed: UInt64 = 0
@@ -234,7 +235,7 @@ public struct PatternRefinement {
     let (solution, seconds) = try timed { try solving.solve(state.program, from: state.start) }
     state.phases.programSeconds += seconds
     state.work += Double(solution.iterations) * stepWork
-    let reach = limits.tolerance * max(1, abs(state.best.objective))
+    let reach = 5 * limits.tolerance * max(1, abs(state.best.objective))
     state.idleRounds = solution.certificate.primal < state.best.objective - reach ? 0 : state.idleRounds + 1
     state.keep(solution)
     try compress(&state)
@@ -280,7 +281,7 @@ public struct PatternRefinement {
   private func compress(_ state: inout State) throws {
     let point = state.solution.point
     let norms = point.coefficients.rowNorms
-    let smallest = 3e-3 * (norms.max() ?? 0)
+    let smallest = 1e-2 * (norms.max() ?? 0)
     let kept = Array(
       norms.indices.filter { norms[$0] > smallest }.sorted { (norms[$0], $1) > (norms[$1], $0) }
         .prefix((x.rows + 1) * loss.outputs)
@@ -299,7 +300,7 @@ public struct PatternRefinement {
 
   /// Early rounds solve their program as well as the missing patterns make it worth.
   private func programTolerance(_ state: State) -> Double {
-    max(limits.tolerance, min(1e-3, state.violation.map { $0 / 20 } ?? 1e-3))
+    max(limits.tolerance, min(1e-2, state.violation.map { $0 / 20 } ?? 1e-2))
   }
 
   /// Neurons of unit length in violated patterns, found by search at the present dual point; updates the violation,

@@ -27,14 +27,13 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
   /// Whether the last step solved a subproblem, so that its end became the next centre.
   private(set) var hasMoved = false
 
-  /// The residual ‖ρ‖ relative to the move ‖A(U − W̄)‖ at which U becomes the next centre; smaller with cones, whose
-  /// faces a rough centre gets wrong.
-  private var inexactness: Element { hasCones ? 0.3 : 0.5 }
+  /// The residual ‖ρ‖ relative to the move ‖A(U − W̄)‖ at which U becomes the next centre.
+  private static var inexactness: Element { 0.5 }
   /// Factor on σ after a subproblem that took few steps, and from it after one that took too many. Without cones its
   /// square after one that took one or two.
-  private static var growth: Element { 3 }
+  private static var growth: Element { 4 }
   /// Steps after which a subproblem is given up for one with a smaller σ.
-  private static var patience: Int { 8 }
+  private static var patience: Int { 10 }
 
   /// - Parameters:
   ///   - σ: the first proximal step; some 50 divided by a Lipschitz constant of ∇(ℓ∘A) begins well at W = 0.
@@ -78,7 +77,7 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
   private mutating func moveCentreIfSolved() {
     var move = stage.image
     move.add(-1, centrePredictions)
-    let isSolved = stage.residual.frobeniusNorm <= inexactness * move.frobeniusNorm
+    let isSolved = stage.residual.frobeniusNorm <= Self.inexactness * move.frobeniusNorm
     guard isSolved || stepsAtCentre >= Self.patience else { return }
     if !isSolved {
       σ /= Self.growth
