@@ -11,7 +11,8 @@ public struct GroupPricing {
   public init(_ program: TwoLayerProgram, deadline: Deadline = .none) {
     self.program = program
     cones = PatternCones(
-      program.x, patterns: program.patterns.bits, outputs: program.outputs, deadline: deadline)
+      program.x, patterns: program.patterns.bits, outputs: program.outputs, deadline: deadline,
+      projections: program.isConstrained ? 2 * program.patterns.count * program.outputs : nil)
   }
 
   /// A group's price: the norm of its dual constraint (with cones: after the best multipliers found).
@@ -45,8 +46,7 @@ public struct GroupPricing {
 
   /// ‖XᵀD_iθ_j‖ for every pattern and output, P × c, in fast arithmetic.
   func plainNorms(θ: Matrix<Double>) -> Matrix<Double> {
-    let d = program.features
-    return valuesOfImages(θ) { _, image in Double.norm2(d, image) }
+    Matrix(program.patterns.count, program.outputs, storage: imageNorms(θ).map(\.plain))
   }
 
   /// The largest dual norm of θ over all groups, as λ_max is of −∇ℓ(0): exact, or past the deadline an upper bound.
@@ -54,16 +54,18 @@ public struct GroupPricing {
   /// With cones the gates, which lie in theirs, give lower bounds and the plain norms upper ones; groups are projected
   /// in the order of the latter, some at a time, until none can exceed the largest norm found.
   public func largestNorm(θ: Matrix<Double>) -> Double {
-    let plain = plainNorms(θ: θ)
-    guard program.isConstrained else { return plain.storage.reduce(0, max) }
+    let norms = imageNorms(θ)
+    let plain = norms.map(\.plain)
+    guard program.isConstrained else { return plain.reduce(0, max) }
     let outputs = program.outputs
-    var largest = largestGateValue(θ: θ) * (1 - 1e-9)  // so that the maximum itself exceeds it
-    let order = plain.storage.indices.sorted { (plain.storage[$1], $0) < (plain.storage[$0], $1) }
+    // Just below what gates attain, so that the maximum itself exceeds it.
+    var largest = norms.reduce(0) { max($0, $1.atGate) } * (1 - 1e-9)
+    let order = plain.indices.sorted { (plain[$1], $0) < (plain[$0], $1) }
     let size = 8
     for start in stride(from: 0, to: order.count, by: size) {
-      let candidates = order[start..<min(start + size, order.count)].filter { plain.storage[$0] > largest }
+      let candidates = order[start..<min(start + size, order.count)].filter { plain[$0] > largest }
       if candidates.isEmpty { break }
-      if cones.deadline.hasPassed { return max(largest, plain.storage[candidates[0]]) }
+      if cones.deadline.hasPassed { return max(largest, plain[candidates[0]]) }
       var norms = [Double](repeating: 0, count: candidates.count)
       norms.withMutablePointer { norms in
         Parallel.forEach(tiles: candidates.count, work: 10 * program.x.count * candidates.count) { tile in
@@ -77,34 +79,27 @@ public struct GroupPricing {
     return largest
   }
 
-  /// The largest |Σ_k θ_kj (x_kᵀg)₊| of a gate g of length 1: a dual norm that its pattern surely reaches.
-  private func largestGateValue(θ: Matrix<Double>) -> Double {
-    let gates = program.patterns.gates.withUnitRows
-    let d = program.features
-    let values = valuesOfImages(θ) { i, image in gates.row(i).withPointer { abs(Double.dot(d, $0, image)) } }
-    return values.storage.reduce(0, max)
-  }
-
-  /// What a function makes of XᵀD_iθ_j and i, for every pattern i and output j: P × c. Over all threads.
-  private func valuesOfImages(
-    _ θ: Matrix<Double>, _ value: @Sendable (Int, UnsafePointer<Double>) -> Double
-  ) -> Matrix<Double> {
+  /// ‖XᵀD_iθ_j‖ for every pattern and output, and |Σ_k θ_kj (x_kᵀg_i)₊|/‖g_i‖, which its gate attains; index i·c + j.
+  private func imageNorms(_ θ: Matrix<Double>) -> [(plain: Double, atGate: Double)] {
     let size = 16
     let (count, outputs) = (program.patterns.count, program.outputs)
-    var values = Matrix<Double>(count, outputs)
+    let gates = program.patterns.gates.withUnitRows
+    var norms = [(plain: Double, atGate: Double)](repeating: (0, 0), count: count * outputs)
     let tiles = Parallel.tiles(of: size, covering: count)
-    values.withMutablePointer { values in
+    norms.withMutablePointer { norms in
       Parallel.forEach(tiles: tiles * outputs, work: program.x.count * count * outputs) { index in
         let (range, j) = (Parallel.range(ofTile: index / outputs, size: size, count: count), index % outputs)
         let images = images(Array(range), output: j, θ: θ)
-        images.withPointer { image in
+        let d = images.columns
+        withPointers(images, gates) { image, gate in
           for (offset, i) in range.enumerated() {
-            values[i * outputs + j] = value(i, image + offset * images.columns)
+            let q = image + offset * d
+            norms[i * outputs + j] = (Double.norm2(d, q), abs(Double.dot(d, gate + i * d, q)))
           }
         }
       }
     }
-    return values
+    return norms
   }
 
   private func prices(

@@ -10,21 +10,35 @@ struct PatternCones<Element: Scalar>: GroupCones {
   /// 𝔻ᵀ: P × n, one row a pattern.
   let gates: BitMatrix
   private let outputs: Int
+  /// Of one projection: enough for exactness; where rows are many, as many as ten billion multiplications allow.
+  private let maximumIterations: Int
 
-  /// - Parameter patterns: 𝔻: n × P, one row a sample.
-  init(_ x: Matrix<Element>, patterns: BitMatrix, outputs: Int, deadline: Deadline = .none) {
+  /// - Parameters:
+  ///   - patterns: 𝔻: n × P, one row a sample.
+  ///   - deadline: when projections end early.
+  ///   - projections: how many share 10¹² multiplications, after which each ends early: for bounds, which hold all
+  ///     the same; nil for no such limit.
+  init(
+    _ x: Matrix<Element>, patterns: BitMatrix, outputs: Int, deadline: Deadline = .none,
+    projections: Int? = nil
+  ) {
     rows = NonnegativeLeastSquares(x, deadline: deadline)
     gates = patterns.transposed
     self.outputs = outputs
+    let (n, d) = (x.rows, x.columns)
+    let own = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
+    let shared = projections.map { 1_000_000_000_000 / max(n * d, 1) / max($0, 1) }
+    maximumIterations = min(own, shared ?? own)
   }
 
-  private init(_ rows: NonnegativeLeastSquares<Element>, _ gates: BitMatrix, outputs: Int) {
-    (self.rows, self.gates, self.outputs) = (rows, gates, outputs)
+  private init(_ whole: PatternCones, outputs: Int) {
+    (rows, gates, maximumIterations) = (whole.rows, whole.gates, whole.maximumIterations)
+    self.outputs = outputs
   }
 
   var deadline: Deadline { rows.deadline }
 
-  func restricted(toOutput j: Int) -> PatternCones { PatternCones(rows, gates, outputs: 1) }
+  func restricted(toOutput j: Int) -> PatternCones { PatternCones(self, outputs: 1) }
 
   /// The projection of z onto the cone of a pattern and sign, exact to rounding, or as soon as it is found to be at
   /// most `threshold` long. Its norm is the maximum of zᵀw over w in the cone, ‖w‖ ≤ 1; the multipliers prove it.
@@ -35,11 +49,9 @@ struct PatternCones<Element: Scalar>: GroupCones {
     of z: UnsafePointer<Element>, pattern: Int, sign: Element, from start: ConeProjection<Element>? = nil,
     threshold: Element = 0, in state: inout ActiveSet<Element>
   ) -> ConeProjection<Element> {
-    let (n, d) = (rows.rows.rows, rows.rows.columns)
     orient(&state.signs, pattern: pattern, sign: sign)
-    // Enough for exactness; where rows are many, as many as ten billion multiplications allow: the bound holds.
-    let iterations = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
-    return rows.solve(z, start: start, threshold: threshold, maximumIterations: iterations, in: &state)
+    return rows.solve(
+      z, start: start, threshold: threshold, maximumIterations: maximumIterations, in: &state)
   }
 
   /// The diagonal of σ(2D − I).

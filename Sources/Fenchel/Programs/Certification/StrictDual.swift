@@ -50,6 +50,13 @@ struct StrictDual {
     }
   }
 
+  /// The same for what Σ_k α_k (2D_i − I)_k x_k adds to it: γ_{m+d+4} Σ_k α_k ‖x_k‖ for m entries, twice over.
+  func roundingOfWitness(_ α: SparseVector, rowNorms: [Double]) -> Double {
+    let m = Double(α.indices.count + x.columns + 4) * Double.ulpOfOne / 2
+    let size = zip(α.indices, α.values).reduce(0) { $0 + abs($1.1) * rowNorms[$1.0] }
+    return 2 * m / (1 - m) * size
+  }
+
   /// ‖σq + Σ_k α_k (2D_i − I)_k x_k‖ for a sparse α.
   func norm(_ q: [Double], sign σ: Double, pattern i: Int, multipliers: SparseVector) -> Double {
     var sum = q.map { σ * $0 }

@@ -33,7 +33,7 @@ extension TwoLayerProgram: Certifiable {
   public func dualBound(θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]) -> DualBound {
     isConstrained
       ? dualBoundAndPrices(θ: θ, known: known).bound
-      : dualBound(along: strictLoss.feasibleDirection(θ), witnesses: [:])
+      : dualBound(along: strictLoss.feasibleDirection(θ), threshold: 0, [])
   }
 
   /// The bound that θ gives, and the prices of the groups whose plain norm exceeds λ. With cones these get their
@@ -45,35 +45,38 @@ extension TwoLayerProgram: Certifiable {
     // Known multipliers are as good as new ones where they miss λ by rounding.
     let threshold = known.isEmpty ? λ : λ * (1 + 1e-11)
     let prices = GroupPricing(self).prices(θ: θ, above: threshold, known: known)
-    let witnesses = Dictionary(
-      prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first })
-    return (dualBound(along: θ, witnesses: isConstrained ? witnesses : [:]), prices)
+    return (dualBound(along: θ, threshold: threshold, prices), prices)
   }
 
-  /// The best bound of the multiples of θ, given multipliers for some groups.
-  private func dualBound(along θ: Matrix<Double>, witnesses: [TwoLayerGroup: SparseVector]) -> DualBound {
-    let norm = strictDualNorm(θ: θ, witnesses: witnesses)
+  /// The best bound of the multiples of θ, given prices of the groups above a threshold.
+  private func dualBound(
+    along θ: Matrix<Double>, threshold: Double, _ prices: [GroupPricing.Price]
+  ) -> DualBound {
+    let norm = strictDualNorm(θ: θ, threshold: threshold, isConstrained ? prices : [])
     let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
     let (scale, value) = strictLoss.bestScale(θ, upTo: limit)
     return DualBound(value: value, norm: norm, scale: scale)
   }
 
-  /// The largest norm of the dual constraint over all patterns, signs and outputs, given multipliers for some.
+  /// The largest norm of the dual constraint over all patterns, signs and outputs. With cones, prices hold multipliers
+  /// for the groups whose plain norm is above a threshold.
   ///
   /// Large programs have the norms of most patterns from fast products, with the bound on their rounding added; those
   /// that come within it of the largest are computed again in plain arithmetic.
-  func strictDualNorm(θ: Matrix<Double>, witnesses: [TwoLayerGroup: SparseVector]) -> Double {
+  private func strictDualNorm(
+    θ: Matrix<Double>, threshold: Double, _ prices: [GroupPricing.Price]
+  ) -> Double {
     let strict = StrictDual(x: x, patterns: patterns.bits, θ: θ)
     var norms = [Double](repeating: 0, count: patterns.count)
     var chosen = Array(0..<patterns.count)
-    if witnesses.isEmpty, Double(patterns.count) * Double(x.count * outputs) > 1e8 {
-      let rounding = strict.roundingOfProducts()
-      let plain = GroupPricing(self).plainNorms(θ: θ)
-      for i in chosen { norms[i] = zip(plain.row(i), rounding).reduce(0) { max($0, $1.0 + $1.1) } }
+    if Double(patterns.count) * Double(x.count * outputs) > 1e8 {
+      norms = normBounds(strict, threshold: threshold, prices)
       let largest = norms.max() ?? 0
       let close = chosen.sorted { (norms[$0], $1) > (norms[$1], $0) }.prefix(8)
       chosen = close.filter { norms[$0] >= largest * (1 - 1e-9) }
     }
+    let witnesses = Dictionary(
+      prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first })
     norms.withMutablePointer { norms in
       Parallel.forEach(tiles: chosen.count, work: chosen.count * x.count * outputs) { tile in
         let i = chosen[tile]
@@ -92,6 +95,27 @@ extension TwoLayerProgram: Certifiable {
       }
     }
     return norms.reduce(0, max)
+  }
+
+  /// For every pattern an upper bound on its norms, from fast products and what they may have rounded.
+  private func normBounds(
+    _ strict: StrictDual, threshold: Double, _ prices: [GroupPricing.Price]
+  ) -> [Double] {
+    let rounding = strict.roundingOfProducts()
+    guard isConstrained else {
+      let plain = GroupPricing(self).plainNorms(θ: strict.θ)
+      return (0..<patterns.count).map { zip(plain.row($0), rounding).reduce(0) { max($0, $1.0 + $1.1) } }
+    }
+    let rowNorms = x.rowNorms
+    var bounds = [Double](
+      repeating: threshold + (rounding.max() ?? 0), count: patterns.count)  // of the groups without a price
+    for price in prices {
+      let bound =
+        price.norm + rounding[price.group.output]
+        + strict.roundingOfWitness(price.multipliers, rowNorms: rowNorms)
+      bounds[price.group.pattern] = max(bounds[price.group.pattern], bound)
+    }
+    return bounds
   }
 
   /// The same formulas again, for certificates.
