@@ -15,7 +15,6 @@ public struct Backpropagation<Element: Scalar>: Sendable {
   public private(set) var outputs: [Matrix<Element>] = []
   /// Δ_0, …, Δ_L, after `backward`.
   package private(set) var deltas: [Matrix<Element>] = []
-  private var ones: [Element] = []
 
   /// For networks with these hidden activations.
   ///
@@ -91,33 +90,16 @@ public struct Backpropagation<Element: Scalar>: Sendable {
     }
     outputs = network.weights.map { Matrix(n, $0.columns) }
     deltas = outputs
-    ones = [Element](repeating: 1, count: n)
   }
 
   private mutating func backward(
     _ network: FeedForward<Element>, _ x: Matrix<Element>, into gradient: inout [Matrix<Element>]
   ) {
     for l in network.weights.indices.reversed() {
-      collect(l == 0 ? x : outputs[l - 1], deltas[l], hasBias: network.hasBias, into: &gradient[l])
+      collectGradient(l == 0 ? x : outputs[l - 1], deltas[l], hasBias: network.hasBias, into: &gradient[l])
       guard l > 0 else { return }
       pullBack(deltas[l], network.weights[l], into: &deltas[l - 1])
       divergences[l - 1].multiplyByDerivative(at: outputs[l - 1], &deltas[l - 1])
-    }
-  }
-
-  /// G ← X̄ᵀ Δ.
-  private func collect(
-    _ x: Matrix<Element>, _ delta: Matrix<Element>, hasBias: Bool, into g: inout Matrix<Element>
-  ) {
-    let (n, d, p) = (x.rows, x.columns, delta.columns)
-    precondition(g.rows == d + (hasBias ? 1 : 0) && g.columns == p, "a gradient of another shape")
-    withPointers(x, delta, &g.storage) { x, delta, g in
-      Parallel.gemm(
-        .yes, .no, m: d, n: p, k: n, alpha: 1, a: x, lda: d, b: delta, ldb: p, beta: 0, c: g, ldc: p)
-      guard hasBias else { return }
-      ones.withPointer { ones in
-        Element.gemv(.yes, m: n, n: p, alpha: 1, a: delta, lda: p, x: ones, beta: 0, y: g + d * p)
-      }
     }
   }
 
@@ -137,6 +119,23 @@ public struct Backpropagation<Element: Scalar>: Sendable {
     let (n, k, p) = (d.rows, d.columns, w.columns)
     withPointers(d, w, &t.storage) { d, w, t in
       Parallel.gemm(.no, .no, m: n, n: p, k: k, alpha: 1, a: d, lda: k, b: w, ldb: p, beta: 1, c: t, ldc: p)
+    }
+  }
+}
+
+/// G ← α X̄ᵀ Δ, the slope in a layer's augmented weights for inputs X and the slope Δ in its pre-activations.
+func collectGradient<Element: Scalar>(
+  _ x: Matrix<Element>, _ delta: Matrix<Element>, hasBias: Bool, scale α: Element = 1,
+  into g: inout Matrix<Element>
+) {
+  let (n, d, p) = (x.rows, x.columns, delta.columns)
+  precondition(g.rows == d + (hasBias ? 1 : 0) && g.columns == p, "a gradient of another shape")
+  withPointers(x, delta, &g.storage) { x, delta, g in
+    Parallel.gemm(
+      .yes, .no, m: d, n: p, k: n, alpha: α, a: x, lda: d, b: delta, ldb: p, beta: 0, c: g, ldc: p)
+    guard hasBias else { return }
+    [Element](repeating: 1, count: n).withPointer { ones in
+      Element.gemv(.yes, m: n, n: p, alpha: α, a: delta, lda: p, x: ones, beta: 0, y: g + d * p)
     }
   }
 }

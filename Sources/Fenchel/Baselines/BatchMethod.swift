@@ -2,17 +2,21 @@ import ConvexOptimization
 import LinearAlgebra
 
 /// Some samples with the loss of their predictions.
-struct Batch<Element: Scalar> {
+package struct Batch<Element: Scalar> {
   /// X: n × d_0.
-  let x: Matrix<Element>
+  package let x: Matrix<Element>
   /// ℓ, a sum over the n samples.
-  let loss: any Loss<Element>
+  package let loss: any Loss<Element>
   /// Σ s > 0, by which the loss is divided.
-  let mass: Double
+  package let mass: Double
+
+  package init(x: Matrix<Element>, loss: any Loss<Element>, mass: Double) {
+    (self.x, self.loss, self.mass) = (x, loss, mass)
+  }
 }
 
 /// A method that goes from batch to batch, at each with one step for the mean loss ℓ/Σs and the weight decay.
-protocol BatchMethod<Element> {
+package protocol BatchMethod<Element> {
   associatedtype Element: Scalar
   /// Takes one step. A step that `failed` leaves the weights as they were.
   mutating func step(
@@ -21,10 +25,10 @@ protocol BatchMethod<Element> {
 }
 
 /// What a step on a batch came to.
-struct BatchStep {
+package struct BatchStep {
   /// ℓ before the step, as a sum, without the weight decay.
-  var loss: Double
-  var outcome: StepOutcome
+  package var loss: Double
+  package var outcome: StepOutcome
 }
 
 extension Backpropagation {

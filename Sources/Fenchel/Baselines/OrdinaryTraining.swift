@@ -94,13 +94,24 @@ public struct OrdinaryTraining: Sendable {
     from start: FeedForward<Element>, _ samples: Samples<Element>, loss: LossKind,
     validation: Samples<Element>? = nil, progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
   ) throws -> Outcome<Element> {
+    try run(nil, from: start, samples, loss: loss, validation: validation, progress: progress)
+  }
+
+  /// The same with a method of its own in place of the optimizer's.
+  package func run<Element: Scalar>(
+    _ method: (any BatchMethod<Element>)?, from start: FeedForward<Element>, _ samples: Samples<Element>,
+    loss: LossKind, validation: Samples<Element>? = nil,
+    progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
+  ) throws -> Outcome<Element> {
     try check(start, samples)
     if let validation { try check(start, validation) }
     Parallel.forEach(tiles: 1) { _ in }  // one BLAS thread from here on: the same bits for any number
     let (training, held) = split(samples, validation)
     if training.weights.allSatisfy({ $0 == 0 }) { throw OrdinaryTrainingError.noWeight }
     var run = try Run(self, start, training, held, loss, progress)
-    if optimizer == .lbfgs {
+    if let method {
+      run.train(method)
+    } else if optimizer == .lbfgs {
       run.minimise()
     } else {
       run.train(try batchMethod(for: start))

@@ -156,25 +156,6 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public init() {}
 }
 
-/// U_l and X_{l+1} of a forward pass, l = 0 … L; the last U is the output.
-private struct ForwardPass<Element: Scalar> {
-  var inputs: [Matrix<Element>] = []
-  var outputs: [Matrix<Element>] = []
-
-  init(_ network: FeedForward<Element>, _ x: Matrix<Element>) {
-    for l in network.weights.indices {
-      var u = Matrix<Element>(x.rows, network.weights[l].columns)
-      network.preactivate(l == 0 ? x : outputs[l - 1], layer: l, into: &u)
-      if l < network.activations.count {
-        var v = u
-        network.activations[l].divergence(Element.self).map(&v)
-        outputs.append(v)
-      }
-      inputs.append(u)
-    }
-  }
-}
-
 /// The curvature of a layer's weights, as far as it is known.
 private enum LayerMetric<Element: Scalar> {
   case unknown

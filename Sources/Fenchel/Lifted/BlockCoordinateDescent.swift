@@ -12,6 +12,8 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   public var tolerance: Element
   /// Steps that a block may take.
   public var maximumSteps: Int
+  /// θ: how much of the way to its minimiser a block is moved, above 0 and at most 1.
+  package var relaxation: Element = 1
   /// X̃ᵀX̃ of the data, which all updates of the first layer's weights share.
   private let gram: Matrix<Element>
 
@@ -46,7 +48,9 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   /// Solves the block of X_{l+1}, l = 0 … L − 1.
   public mutating func updateOutputs(_ l: Int) throws {
     let block = program.outputBlock(l, at: point)
-    let z = try block.solve(from: point.outputs[l], tolerance: tolerance, maximumSteps: maximumSteps)
+    let z = relaxed(
+      try block.solve(from: point.outputs[l], tolerance: tolerance, maximumSteps: maximumSteps),
+      from: point.outputs[l])
     let (below, above) = (Double(block.remainder(z)), Double(block.fit.value(at: block.image(of: z))))
     let isLast = l + 1 == program.hiddenLayers
     let before = objective.penalties[l] + (isLast ? objective.loss : objective.penalties[l + 1])
@@ -59,8 +63,10 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   /// Solves the block of W_l, l = 0 … L.
   public mutating func updateWeights(_ l: Int) throws {
     let block = program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
-    let w = try block.minimise(
-      from: point.network.weights[l], tolerance: tolerance, maximumSteps: maximumSteps)
+    let w = relaxed(
+      try block.minimise(
+        from: point.network.weights[l], tolerance: tolerance, maximumSteps: maximumSteps),
+      from: point.network.weights[l])
     let (fit, ridge) = (Double(block.fit.value(at: block.image(of: w))), Double(block.remainder(w)))
     let isLast = l == program.hiddenLayers
     let before = objective.ridges[l] + (isLast ? objective.loss : objective.penalties[l])
@@ -68,5 +74,14 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     point.network.weights[l] = w
     objective.ridges[l] = ridge
     if isLast { objective.loss = fit } else { objective.penalties[l] = fit }
+  }
+
+  /// (1 − θ) old + θ new: between points of a convex block, so no worse than the old one.
+  private func relaxed(_ new: Matrix<Element>, from old: Matrix<Element>) -> Matrix<Element> {
+    guard relaxation < 1 else { return new }
+    var result = new
+    result.scale(by: relaxation)
+    result.add(1 - relaxation, old)
+    return result
   }
 }

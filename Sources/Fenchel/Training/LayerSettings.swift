@@ -22,6 +22,9 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   /// η of (η/2)‖W‖².
   public var weightDecay = 0.0
 
+  /// Numbers of `admm`, `bcd`, `mac`, `zhang-brand`, `lpom` and `contrastive` by name, in place of the papers' own.
+  public var numbers: [String: Double] = [:]
+
   public init() {}
 
   /// The network that training starts from, for data of d features and c outputs.

@@ -38,8 +38,12 @@ struct LayerTraining {
       inputs: x.columns, outputs: targets.columns, hasBias: problem.hasBias, seed: settings.seed,
       Element.self)
     let samples = OrdinaryTraining.Samples(x: x, targets: targets, weights: weights)
-    return settings.model == .mlp
-      ? try backpropagate(from: start, samples, layers) : try lift(from: start, samples, layers)
+    switch settings.model {
+    case .mlp: return try backpropagate(from: start, samples, layers)
+    case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
+    case .lpom, .contrastive: return try descend(from: start, samples, layers)
+    case .fenchel, .lifted, .relu, .gatedReLU: return try lift(from: start, samples, layers)
+    }
   }
 
   private func lift<Element: Scalar>(

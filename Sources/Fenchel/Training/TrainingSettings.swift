@@ -43,11 +43,26 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case fenchel
   /// Network of any depth, lifted with squared distances on the ranges of its activations.
   case lifted
+  /// Network of any depth, by alternating directions with a multiplier (Taylor et al. 2016).
+  case admm
+  /// Network of any depth, by block-coordinate descent on its three-splitting (Lau et al. 2018, Zeng et al. 2019).
+  case bcd
+  /// Network of any depth, by auxiliary coordinates (Carreira-Perpiñán & Wang 2014).
+  case mac
+  /// Network of any depth, by block-coordinate descent with Tikhonov's regularisation (Zhang & Brand 2017).
+  case zhangBrand = "zhang-brand"
+  /// Network of any depth, as a lifted proximal operator machine (Li, Fang & Lin 2019).
+  case lpom
+  /// Network of any depth, by the contrast of a lifted model's two states (Høier, Staudt & Zach 2023).
+  case contrastive
   /// Network of any depth, trained by back-propagation.
   case mlp
 
   /// Whether training is a convex program, whose solution comes with a certificate.
   public var isConvexProgram: Bool { self == .relu || self == .gatedReLU }
+
+  /// Whether the method sweeps over all samples at once, and has no batches.
+  public var needsAllSamples: Bool { [.admm, .bcd, .mac, .zhangBrand].contains(self) }
 
   /// The models that are convex programs.
   public static var convexPrograms: [ModelKind] { allCases.filter(\.isConvexProgram) }

@@ -27,22 +27,32 @@ struct LayerOptions: ParsableArguments {
       valueName: "share"))
   var inputShare: Double?
 
-  @Option(help: "Method of mlp (default: adam).")
+  @Option(help: "Method of mlp, or rule of contrastive (default: adam).")
   var optimizer: Optimizer?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Learning rate of mlp (default: the optimizer's usual one).", valueName: "rate"))
+    help: ArgumentHelp(
+      "Learning rate of mlp and contrastive (default: the optimizer's usual one).", valueName: "rate"))
   var learningRate: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Learning rates of mlp: constant, step:EPOCHS:FACTOR, cosine, inverse-sqrt.", valueName: "schedule"))
+      "Learning rates of mlp and contrastive: constant, step:EPOCHS:FACTOR, cosine, inverse-sqrt.",
+      valueName: "schedule"))
   var schedule: LearningRateSchedule?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("η of (η/2)‖W‖² in mlp (default: 0).", valueName: "η"))
+    parsing: .unconditional,
+    help: ArgumentHelp("η of (η/2)‖W‖² in mlp and contrastive (default: 0).", valueName: "η"))
   var weightDecay: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Numbers of admm, bcd, mac, zhang-brand, lpom, contrastive by name, such as beta=1,gamma=10 (default: the paper's).",
+      valueName: "name=number,…"))
+  var numbers: String?
 
   func validate() throws {
     try Check.positive(learningRate, "--learning-rate")
@@ -54,6 +64,7 @@ struct LayerOptions: ParsableArguments {
     }
     _ = try widths()
     _ = try namedActivation()
+    _ = try namedNumbers()
     if let epochs, !(0...1_000_000).contains(epochs) {
       throw ValidationError("--epochs \(epochs) must lie between 0 and 1000000")
     }
@@ -68,8 +79,8 @@ struct LayerOptions: ParsableArguments {
   func settings(for model: ModelKind) throws -> LayerSettings? {
     let common = [
       ("--hidden", hidden != nil), ("--activation", activation != nil), ("--epochs", epochs != nil),
-      ("--batch-size", batchSize != nil),
     ]
+    let batched = [("--batch-size", batchSize != nil)]
     let ordinary = [
       ("--optimizer", optimizer != nil), ("--learning-rate", learningRate != nil),
       ("--schedule", schedule != nil), ("--weight-decay", weightDecay != nil),
@@ -78,9 +89,18 @@ struct LayerOptions: ParsableArguments {
     try refuse(
       model == .lifted ? [("--batch-size", batchSize != nil)] : [], for: model, take: [.fenchel, .mlp])
     try refuse(model == .fenchel ? [] : [("--input-share", inputShare != nil)], for: model, take: [.fenchel])
-    try refuse(model == .mlp ? [] : ordinary, for: model, take: [.mlp])
+    let takesRules = [ModelKind.mlp, .contrastive]
+    try refuse(takesRules.contains(model) ? [] : ordinary, for: model, take: takesRules)
+    let withBatches = ModelKind.layered.filter { !$0.needsAllSamples }
+    try refuse(withBatches.contains(model) ? [] : batched, for: model, take: withBatches)
+    let withNumbers = try ModelKind.layered.filter { try $0.numbers() != nil }
+    try refuse(
+      withNumbers.contains(model) ? [] : [("--numbers", numbers != nil)], for: model, take: withNumbers)
     guard !model.isConvexProgram else { return nil }
     var settings = LayerSettings()
+    settings.numbers = try model.numbers(with: try namedNumbers()) ?? [:]
+    if model == .bcd { settings.initialiser = .normal }
+    if model == .lpom { settings.batchSize = 100 }
     if let widths = try widths() { settings.hidden = widths }
     if let activation = try namedActivation() { settings.activation = activation }
     if let epochs { settings.epochs = epochs }
@@ -109,6 +129,20 @@ struct LayerOptions: ParsableArguments {
       }
       return width
     }
+  }
+
+  private func namedNumbers() throws -> [String: Double] {
+    var result: [String: Double] = [:]
+    for text in commaSeparated(numbers) {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, let value = Double(parts[1]), !parts[0].isEmpty else {
+        throw ValidationError("--numbers: \(text) is no number by name; write such as gamma=10")
+      }
+      guard result.updateValue(value, forKey: String(parts[0])) == nil else {
+        throw ValidationError("--numbers: \(parts[0]) is given twice")
+      }
+    }
+    return result
   }
 
   private func namedActivation() throws -> Activation? {

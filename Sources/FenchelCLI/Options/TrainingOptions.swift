@@ -5,7 +5,7 @@ import Foundation
 
 /// What to train and how; checked before any data is read.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: "Convex program (relu, gated-relu), or model trained layer by layer (fenchel, lifted, mlp).")
+  @Option(help: "Convex program (relu, gated-relu), or model trained layer by layer (all others).")
   var model: ModelKind = .relu
 
   @Option(help: "Loss (default: by the target).")

@@ -32,7 +32,8 @@ struct ReportText {
     switch report.model {
     case .relu: return "ReLU network · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
-    case .fenchel, .lifted: return "\(architecture) · \(report.model.rawValue) · \(loss)"
+    case .fenchel, .lifted, .admm, .bcd, .mac, .zhangBrand, .lpom, .contrastive:
+      return "\(architecture) · \(report.model.rawValue) · \(loss)"
     case .mlp:
       let optimizer = (report.settings.layers ?? LayerSettings()).optimizer.rawValue
       return "\(architecture) · \(optimizer) · \(loss)"

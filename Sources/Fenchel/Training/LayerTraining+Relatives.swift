@@ -1,0 +1,84 @@
+import ConvexOptimization
+import LinearAlgebra
+
+extension LayerTraining {
+  /// By a method that sweeps over all samples.
+  func sweep<Element: Scalar>(
+    from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+  ) throws -> Outcome {
+    let begin = ContinuousClock().now
+    try checkMemory(start, samples)
+    let data = try SweepData(samples, kind: problem.kind, for: start, parameters: problem.parameters)
+    var training = SweepTraining<Element>(epochs: layers.epochs)
+    training.limits.seconds = settings.timeLimit
+    training.limits.cancellation = cancellation
+    training.progress = progress
+    let outcome = training.run(try method(start, data, layers.numbers), since: begin)
+    return Outcome(
+      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+  }
+
+  private func method<Element: Scalar>(
+    _ start: FeedForward<Element>, _ data: SweepData<Element>, _ numbers: [String: Double]
+  ) throws -> any SweepMethod<Element> {
+    switch settings.model {
+    case .admm: try MultiplierDescent(start, data, settings: MultiplierSettings(numbers))
+    case .bcd: try ThreeSplittingDescent(start, data, settings: ThreeSplittingSettings(numbers))
+    case .mac: try AuxiliaryCoordinates(start, data, settings: AuxiliaryCoordinateSettings(numbers))
+    default: try TikhonovDescent(start, data, settings: TikhonovSettings(numbers))
+    }
+  }
+
+  /// By a method that goes from batch to batch.
+  func descend<Element: Scalar>(
+    from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+  ) throws -> Outcome {
+    let isContrastive = settings.model == .contrastive
+    let training = OrdinaryTraining(
+      optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
+      learningRate: isContrastive ? layers.learningRate : 1, weightDecay: layers.weightDecay,
+      schedule: layers.schedule, seed: settings.seed, seconds: settings.timeLimit,
+      cancellation: cancellation, lossParameters: problem.parameters)
+    let method: any BatchMethod<Element> =
+      isContrastive
+      ? try DualPropagation(
+        start, optimizer: layers.optimizer, decay: layers.weightDecay,
+        settings: DualPropagationSettings(layers.numbers))
+      : try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(layers.numbers))
+    let outcome = try training.run(method, from: start, samples, loss: problem.kind) { epoch, _ in
+      progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
+    }
+    return Outcome(
+      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+  }
+
+  /// - Throws: `RelativeError.memory` where the variables of all layers and samples pass the limit.
+  private func checkMemory<Element: Scalar>(
+    _ start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>
+  ) throws {
+    let widths = start.widths
+    let copies = 2 * (widths[0] + 1) + 8 * widths.dropFirst().reduce(0, +)
+    let (entries, isLarge) = samples.x.rows.multipliedReportingOverflow(by: copies)
+    let (bytes, isLarger) = entries.multipliedReportingOverflow(by: MemoryLayout<Element>.size)
+    guard !isLarge, !isLarger, bytes <= settings.memoryLimit else {
+      throw RelativeError.memory(bytes: isLarge || isLarger ? .max : bytes, limit: settings.memoryLimit)
+    }
+  }
+}
+
+extension ModelKind {
+  /// The numbers of the method with these in place of some of them, nil for models that have none.
+  ///
+  /// - Throws: `RelativeError` for a name that the method does not have, or a number out of its range.
+  public func numbers(with changes: [String: Double] = [:]) throws -> [String: Double]? {
+    switch self {
+    case .admm: try MultiplierSettings(changes).values
+    case .bcd: try ThreeSplittingSettings(changes).values
+    case .mac: try AuxiliaryCoordinateSettings(changes).values
+    case .zhangBrand: try TikhonovSettings(changes).values
+    case .lpom: try ProximalOperatorSettings(changes).values
+    case .contrastive: try DualPropagationSettings(changes).values
+    case .relu, .gatedReLU, .fenchel, .lifted, .mlp: nil
+    }
+  }
+}
