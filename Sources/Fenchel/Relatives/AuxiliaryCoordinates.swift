@@ -11,9 +11,9 @@ public struct AuxiliaryCoordinateSettings: RelativeSettings {
   /// The weight ρ of ρ‖W_L‖² of the last layer, which keeps its regression from being singular. Ours.
   public var ridge = 1e-3
   /// Gauss–Newton steps of a block. The paper makes few, until convergence at last.
-  public var steps = 2.0
+  public var steps = 1.0
   /// Conjugate gradients of a Gauss–Newton step. Ours: the paper factorises each system.
-  public var iterations = 8.0
+  public var iterations = 4.0
 
   public init() {}
 

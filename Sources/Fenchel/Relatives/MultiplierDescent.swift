@@ -151,10 +151,3 @@ extension LinearPieces {
     self = pieces
   }
 }
-
-/// ‖A − B‖_F².
-func squaredDistance<Element: Scalar>(_ a: Matrix<Element>, _ b: Matrix<Element>) -> Double {
-  var difference = a
-  difference.add(-1, b)
-  return Double(difference.inner(difference))
-}

@@ -10,7 +10,7 @@ public struct ProximalOperatorSettings: RelativeSettings {
   /// Steps of a layer's weights for each batch.
   public var weightSteps = 1.0
   /// ε of the metric X̃ᵀX̃ + εmI of weights, for each of the m samples of a batch. Ours.
-  public var shift = 0.1
+  public var shift = 0.01
 
   public init() {}
 

@@ -33,7 +33,7 @@ public struct TikhonovSettings: RelativeSettings {
 /// the average that the paper's proof of convergence rests on; no update raises the objective. The paper treats the outputs
 /// of all layers as one block; here they follow one another, from the last to the first. The values of γ, ρ and θ are ours.
 package struct TikhonovDescent<Element: Scalar>: SweepMethod {
-  package private(set) var descent: BlockCoordinateDescent<Element>
+  package var descent: BlockCoordinateDescent<Element>
 
   /// - Throws: `RelativeError` for numbers out of range, `LiftedError` for activations that project onto no set and losses
   ///   without gradient.
