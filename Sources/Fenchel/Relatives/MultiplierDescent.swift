@@ -51,6 +51,10 @@ package struct MultiplierDescent<Element: Scalar>: SweepMethod {
   package private(set) var network: FeedForward<Element>
   /// Z_l and X_{l+1}.
   package private(set) var point: ForwardPass<Element>
+  /// X_l W_l + 1 b_lᵀ, as it was when Z_l was updated last.
+  private var means: [Matrix<Element>]
+  /// φ_l(Z_l), l < L.
+  private var images: [Matrix<Element>]
   /// Λ: n × c.
   package private(set) var multiplier: Matrix<Element>
   private let firstRidge: RidgeRegression<Element>
@@ -66,6 +70,7 @@ package struct MultiplierDescent<Element: Scalar>: SweepMethod {
     pieces = try network.activations.map(LinearPieces.init(of:))
     (self.network, self.x, self.loss, self.settings) = (network, x, loss, settings)
     point = ForwardPass(network, x)
+    (means, images) = (point.inputs, point.outputs)
     multiplier = Matrix(x.rows, loss.outputs)
     firstRidge = try RidgeRegression(x.augmented(hasBias: network.hasBias), shift: 0)
   }
@@ -86,17 +91,8 @@ package struct MultiplierDescent<Element: Scalar>: SweepMethod {
     if Double(sweeps) > settings.warmUp { updateMultiplier() }
   }
 
-  /// X_l W_l + 1 b_lᵀ.
-  private func mean(_ l: Int) -> Matrix<Element> {
-    var m = Matrix<Element>(x.rows, network.weights[l].columns)
-    network.preactivate(l == 0 ? x : point.outputs[l - 1], layer: l, into: &m)
-    return m
-  }
-
-  private func activated(_ l: Int) -> Matrix<Element> {
-    var v = point.inputs[l]
-    network.activations[l].divergence(Element.self).map(&v)
-    return v
+  private mutating func updateMean(_ l: Int) {
+    network.preactivate(l == 0 ? x : point.outputs[l - 1], layer: l, into: &means[l])
   }
 
   package mutating func updateWeights(_ l: Int) throws {
@@ -110,33 +106,36 @@ package struct MultiplierDescent<Element: Scalar>: SweepMethod {
   package mutating func updateOutputs(_ l: Int) throws {
     point.outputs[l] = try ridgeOutputs(
       fitting: point.inputs[l + 1], through: network.weights[l + 1], hasBias: network.hasBias,
-      near: activated(l), shift: γ / β)
+      near: images[l], shift: γ / β)
   }
 
   /// Z_l, l < L.
   package mutating func updateInputs(_ l: Int) {
-    pieces[l].fit(outputs: point.outputs[l], weight: γ, near: mean(l), weight: β, into: &point.inputs[l])
+    updateMean(l)
+    pieces[l].fit(outputs: point.outputs[l], weight: γ, near: means[l], weight: β, into: &point.inputs[l])
+    network.activations[l].divergence(Element.self).activate(point.inputs[l], into: &images[l])
   }
 
   /// Z_L: the prox of ℓ/β at X_L W_L + 1 b_Lᵀ − Λ/β.
   package mutating func updateLastInputs() {
-    var center = mean(last)
+    updateMean(last)
+    var center = means[last]
     center.add(-1 / β, multiplier)
     _ = loss.prox(of: center, step: 1 / β, into: &point.inputs[last])
   }
 
   package mutating func updateMultiplier() {
     multiplier.add(β, point.inputs[last])
-    multiplier.add(-β, mean(last))
+    multiplier.add(-β, means[last])
   }
 
-  /// E.
+  /// E, at the end of a sweep.
   package var objective: Double {
     var value =
       Double(loss.value(at: point.inputs[last])) + Double(multiplier.inner(point.inputs[last]))
     for l in 0...last {
-      value += settings.β / 2 * squaredDistance(point.inputs[l], mean(l))
-      if l < last { value += settings.γ / 2 * squaredDistance(point.outputs[l], activated(l)) }
+      value += settings.β / 2 * squaredDistance(point.inputs[l], means[l])
+      if l < last { value += settings.γ / 2 * squaredDistance(point.outputs[l], images[l]) }
     }
     return value
   }

@@ -19,20 +19,19 @@ public struct RelativeNumber<Settings> {
   }
 }
 
-/// What a number of a method may be; finite, always.
+/// What a number of a method may be. Ratios of numbers beyond these ranges leave single precision.
 enum NumberRange: String {
-  case positive = "a finite number above 0"
-  case nonnegative = "a finite number of at least 0"
-  case atLeastOne = "a finite number of at least 1"
+  case positive = "a number from 1e-9 to 1e9"
+  case nonnegative = "0 or a number up to 1e9"
+  case atLeastOne = "a number from 1 to 1e9"
   case count = "a whole number from 1 to 1000"
   case share = "a number above 0, at most 1"
 
   func contains(_ value: Double) -> Bool {
-    guard value.isFinite else { return false }
-    return switch self {
-    case .positive: value > 0
-    case .nonnegative: value >= 0
-    case .atLeastOne: value >= 1
+    switch self {
+    case .positive: (1e-9...1e9).contains(value)
+    case .nonnegative: (0...1e9).contains(value)
+    case .atLeastOne: (1...1e9).contains(value)
     case .count: value.rounded() == value && (1...1000).contains(value)
     case .share: value > 0 && value <= 1
     }
@@ -76,7 +75,6 @@ public enum RelativeError: Error, CustomStringConvertible, Sendable, Equatable {
   case secondOrder(Optimizer)
   case lossNotSmooth(LossKind)
   case shape(String)
-  case memory(bytes: Int, limit: Int)
 
   public var description: String {
     switch self {
@@ -95,9 +93,6 @@ public enum RelativeError: Error, CustomStringConvertible, Sendable, Equatable {
     case .lossNotSmooth(let loss):
       "the method needs a loss with a gradient, not \(loss.rawValue); take squared, softmax, logistic, huber or squared-hinge"
     case .shape(let what): what
-    case .memory(let bytes, let limit):
-      "the layers' variables of all samples need \(memorySize(bytes, .up)), the limit is "
-        + "\(memorySize(limit, .down)); take fewer samples, narrower layers, or a model with batches"
     }
   }
 }

@@ -53,6 +53,8 @@ package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
   package private(set) var output: Matrix<Element>
   /// V_{l−1} W_l + 1 b_lᵀ.
   private var means: [Matrix<Element>]
+  /// φ_l(U_l), l < L.
+  private var images: [Matrix<Element>]
   private let firstRidge: RidgeRegression<Element>
 
   /// - Throws: `RelativeError` for numbers out of range and activations that are not linear piece by piece.
@@ -65,7 +67,7 @@ package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
     pieces = try network.activations.map(LinearPieces.init(of:))
     (self.network, self.x, self.loss, self.settings) = (network, x, loss, settings)
     point = ForwardPass(network, x)
-    means = point.inputs
+    (means, images) = (point.inputs, point.outputs)
     output = point.inputs[network.activations.count]
     firstRidge = try RidgeRegression(
       x.augmented(hasBias: network.hasBias), shift: Element(settings.α / settings.ρ))
@@ -117,30 +119,25 @@ package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
     network.preactivate(l == 0 ? x : point.outputs[l - 1], layer: l, into: &means[l])
   }
 
-  private func activated(_ l: Int) -> Matrix<Element> {
-    var v = point.inputs[l]
-    network.activations[l].divergence(Element.self).map(&v)
-    return v
-  }
-
   /// V_l, l < L.
   package mutating func updateOutputs(_ l: Int) throws {
     point.outputs[l] = try ridgeOutputs(
       fitting: point.inputs[l + 1], through: network.weights[l + 1], hasBias: network.hasBias,
-      near: activated(l), shift: γ / ρ)
+      near: images[l], shift: γ / ρ)
     updateMean(l + 1)
   }
 
   /// U_l, l < L.
   package mutating func updateInputs(_ l: Int) {
     pieces[l].fit(outputs: point.outputs[l], weight: γ, near: means[l], weight: ρ, into: &point.inputs[l])
+    network.activations[l].divergence(Element.self).activate(point.inputs[l], into: &images[l])
   }
 
   package var objective: Double {
     var value = Double(loss.value(at: output)) + settings.γ / 2 * squaredDistance(output, point.inputs[last])
     for l in 0...last {
       value += settings.ρ / 2 * squaredDistance(point.inputs[l], means[l])
-      if l < last { value += settings.γ / 2 * squaredDistance(point.outputs[l], activated(l)) }
+      if l < last { value += settings.γ / 2 * squaredDistance(point.outputs[l], images[l]) }
     }
     return value
   }

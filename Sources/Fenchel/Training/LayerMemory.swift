@@ -18,7 +18,7 @@ struct LayerMemory {
     widths = ([problem.x.columns] + layers.hidden.map { $0 + (problem.hasBias ? 1 : 0) } + [outputs]).map(
       Double.init)
     samples = Double(problem.x.rows)
-    batch = model == .lifted ? samples : min(samples, Double(layers.batchSize))
+    batch = model.needsAllSamples ? samples : min(samples, Double(layers.batchSize))
     self.model = model
     optimizer = layers.optimizer
     self.bytesPerElement = Double(bytesPerElement)
@@ -35,7 +35,7 @@ struct LayerMemory {
     case (.mlp, .kfac): elements += 10 * weights + 6 * squares + 6 * outputs
     case (.mlp, .lbfgs): elements += 26 * weights + 2 * outputs
     case (.mlp, .gaussNewton): elements += 12 * weights + 5 * outputs
-    case (.mlp, _): elements += 7 * weights + 2 * outputs
+    case (.mlp, _), (.contrastive, _): elements += 7 * weights + 4 * outputs
     default: elements += samples * widths[0] + 5 * weights + 4 * squares + 10 * outputs
     }
     let asRead = 2 * samples * widths[0] * 8  // raw and scaled, in Double

@@ -27,6 +27,13 @@ public struct LayerSettings: Codable, Sendable, Equatable {
 
   public init() {}
 
+  /// What a model begins with where nothing else is said: for `bcd` weights of N(0, 0.01²), for `lpom` batches of 100, as
+  /// their papers have it.
+  public init(for model: ModelKind) {
+    if model == .bcd { initialiser = .normal }
+    if model == .lpom { batchSize = 100 }
+  }
+
   /// The network that training starts from, for data of d features and c outputs.
   ///
   /// - Throws: `FeedForwardError` for a width below 1.

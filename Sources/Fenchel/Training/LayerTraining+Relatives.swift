@@ -7,26 +7,31 @@ extension LayerTraining {
     from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
   ) throws -> Outcome {
     let begin = ContinuousClock().now
-    try checkMemory(start, samples)
     let data = try SweepData(samples, kind: problem.kind, for: start, parameters: problem.parameters)
     var training = SweepTraining<Element>(epochs: layers.epochs)
     training.limits.seconds = settings.timeLimit
     training.limits.cancellation = cancellation
     training.progress = progress
-    let outcome = training.run(try method(start, data, layers.numbers), since: begin)
+    guard let method = try method(start, data, layers.numbers) else {
+      return Outcome(network: try start.network(), status: .numericalFailure, history: [])
+    }
+    let outcome = training.run(method, since: begin)
     return Outcome(
       network: try outcome.network.network(), status: outcome.status, history: outcome.history)
   }
 
+  /// The method of the model; nil where the Gram matrix of the data has no factor in this precision.
   private func method<Element: Scalar>(
     _ start: FeedForward<Element>, _ data: SweepData<Element>, _ numbers: [String: Double]
-  ) throws -> any SweepMethod<Element> {
-    switch settings.model {
-    case .admm: try MultiplierDescent(start, data, settings: MultiplierSettings(numbers))
-    case .bcd: try ThreeSplittingDescent(start, data, settings: ThreeSplittingSettings(numbers))
-    case .mac: try AuxiliaryCoordinates(start, data, settings: AuxiliaryCoordinateSettings(numbers))
-    default: try TikhonovDescent(start, data, settings: TikhonovSettings(numbers))
-    }
+  ) throws -> (any SweepMethod<Element>)? {
+    do {
+      return switch settings.model {
+      case .admm: try MultiplierDescent(start, data, settings: MultiplierSettings(numbers))
+      case .bcd: try ThreeSplittingDescent(start, data, settings: ThreeSplittingSettings(numbers))
+      case .mac: try AuxiliaryCoordinates(start, data, settings: AuxiliaryCoordinateSettings(numbers))
+      default: try TikhonovDescent(start, data, settings: TikhonovSettings(numbers))
+      }
+    } catch is FactorisationError { return nil }
   }
 
   /// By a method that goes from batch to batch.
@@ -50,19 +55,6 @@ extension LayerTraining {
     }
     return Outcome(
       network: try outcome.network.network(), status: outcome.status, history: outcome.history)
-  }
-
-  /// - Throws: `RelativeError.memory` where the variables of all layers and samples pass the limit.
-  private func checkMemory<Element: Scalar>(
-    _ start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>
-  ) throws {
-    let widths = start.widths
-    let copies = 2 * (widths[0] + 1) + 8 * widths.dropFirst().reduce(0, +)
-    let (entries, isLarge) = samples.x.rows.multipliedReportingOverflow(by: copies)
-    let (bytes, isLarger) = entries.multipliedReportingOverflow(by: MemoryLayout<Element>.size)
-    guard !isLarge, !isLarger, bytes <= settings.memoryLimit else {
-      throw RelativeError.memory(bytes: isLarge || isLarger ? .max : bytes, limit: settings.memoryLimit)
-    }
   }
 }
 

@@ -27,7 +27,7 @@ struct LayerTraining {
   }
 
   private func run<Element: Scalar>(_: Element.Type) throws -> Outcome {
-    let layers = settings.layers ?? LayerSettings()
+    let layers = settings.layers ?? LayerSettings(for: settings.model)
     let memory = LayerMemory(
       problem, layers, model: settings.model, bytesPerElement: MemoryLayout<Element>.stride)
     try memory.check(limit: settings.memoryLimit)

@@ -51,7 +51,11 @@ struct TrainingSummary {
     self.test = test
     var resolved = settings
     resolved.loss = problem.kind
-    if !settings.model.isConvexProgram { resolved.layers = settings.layers ?? LayerSettings() }
+    if !settings.model.isConvexProgram {
+      var layers = settings.layers ?? LayerSettings(for: settings.model)
+      if let numbers = try? settings.model.numbers(with: layers.numbers) { layers.numbers = numbers }
+      resolved.layers = layers
+    }
     resolved.threads = Parallel.threads
     self.settings = resolved
   }

@@ -62,7 +62,7 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   public var isConvexProgram: Bool { self == .relu || self == .gatedReLU }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
-  public var needsAllSamples: Bool { [.admm, .bcd, .mac, .zhangBrand].contains(self) }
+  public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }
 
   /// The models that are convex programs.
   public static var convexPrograms: [ModelKind] { allCases.filter(\.isConvexProgram) }

@@ -86,8 +86,6 @@ struct LayerOptions: ParsableArguments {
       ("--schedule", schedule != nil), ("--weight-decay", weightDecay != nil),
     ]
     try refuse(model.isConvexProgram ? common : [], for: model, take: ModelKind.layered)
-    try refuse(
-      model == .lifted ? [("--batch-size", batchSize != nil)] : [], for: model, take: [.fenchel, .mlp])
     try refuse(model == .fenchel ? [] : [("--input-share", inputShare != nil)], for: model, take: [.fenchel])
     let takesRules = [ModelKind.mlp, .contrastive]
     try refuse(takesRules.contains(model) ? [] : ordinary, for: model, take: takesRules)
@@ -97,10 +95,8 @@ struct LayerOptions: ParsableArguments {
     try refuse(
       withNumbers.contains(model) ? [] : [("--numbers", numbers != nil)], for: model, take: withNumbers)
     guard !model.isConvexProgram else { return nil }
-    var settings = LayerSettings()
+    var settings = LayerSettings(for: model)
     settings.numbers = try model.numbers(with: try namedNumbers()) ?? [:]
-    if model == .bcd { settings.initialiser = .normal }
-    if model == .lpom { settings.batchSize = 100 }
     if let widths = try widths() { settings.hidden = widths }
     if let activation = try namedActivation() { settings.activation = activation }
     if let epochs { settings.epochs = epochs }

@@ -47,7 +47,8 @@ import Testing
         }
       }
     }
-    #expect(distance(w, expected) < 1e-6)
+    #expect(distance(matrixProduct(x, w), matrixProduct(x, expected)) < 1e-9)
+    #expect(w.frobeniusNorm < 1.1 * expected.frobeniusNorm)
   }
 
   /// ½‖AW + 1bᵀ − T‖² + (ε/2)‖A − H‖² is stationary at `ridgeOutputs`.
