@@ -23,7 +23,7 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   public var weightDecay = 0.0
 
   /// Numbers of `admm`, `bcd`, `mac`, `zhang-brand`, `lpom` and `contrastive` by name, in place of the papers' own.
-  public var numbers: [String: Double] = [:]
+  public var numbers: [String: Double]?
 
   public init() {}
 

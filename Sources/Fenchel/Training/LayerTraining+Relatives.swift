@@ -12,7 +12,7 @@ extension LayerTraining {
     training.limits.seconds = settings.timeLimit
     training.limits.cancellation = cancellation
     training.progress = progress
-    guard let method = try method(start, data, layers.numbers) else {
+    guard let method = try method(start, data, layers.numbers ?? [:]) else {
       return Outcome(network: try start.network(), status: .numericalFailure, history: [])
     }
     let outcome = training.run(method, since: begin)
@@ -48,8 +48,8 @@ extension LayerTraining {
       isContrastive
       ? try DualPropagation(
         start, optimizer: layers.optimizer, decay: layers.weightDecay,
-        settings: DualPropagationSettings(layers.numbers))
-      : try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(layers.numbers))
+        settings: DualPropagationSettings(layers.numbers ?? [:]))
+      : try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(layers.numbers ?? [:]))
     let outcome = try training.run(method, from: start, samples, loss: problem.kind) { epoch, _ in
       progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
     }

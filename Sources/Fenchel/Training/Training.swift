@@ -53,7 +53,7 @@ struct TrainingSummary {
     resolved.loss = problem.kind
     if !settings.model.isConvexProgram {
       var layers = settings.layers ?? LayerSettings(for: settings.model)
-      if let numbers = try? settings.model.numbers(with: layers.numbers) { layers.numbers = numbers }
+      if let numbers = try? settings.model.numbers(with: layers.numbers ?? [:]) { layers.numbers = numbers }
       resolved.layers = layers
     }
     resolved.threads = Parallel.threads

@@ -96,7 +96,7 @@ struct LayerOptions: ParsableArguments {
       withNumbers.contains(model) ? [] : [("--numbers", numbers != nil)], for: model, take: withNumbers)
     guard !model.isConvexProgram else { return nil }
     var settings = LayerSettings(for: model)
-    settings.numbers = try model.numbers(with: try namedNumbers()) ?? [:]
+    settings.numbers = try model.numbers(with: try namedNumbers())
     if let widths = try widths() { settings.hidden = widths }
     if let activation = try namedActivation() { settings.activation = activation }
     if let epochs { settings.epochs = epochs }
