@@ -38,7 +38,8 @@ extension Outcome {
     case is TrainingError, is LossError: self = .badData
     case PatternError.memory: self = .resources
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is ActivationError,
-      is OrdinaryTrainingError, is BackpropagationError, is RelativeError:
+      is OrdinaryTrainingError, is BackpropagationError, is RelativeError,
+      is InitialModelError:
       self = .usage
     case ProgramError.memory, ProgramError.trainingMemory, is LayerMemoryError: self = .resources
     case is ProgramError: self = .usage

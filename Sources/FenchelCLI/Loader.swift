@@ -7,6 +7,8 @@ struct Loader {
   var reading: ReadingOptions
   var printing: OutputOptions
   var settings: TrainingSettings
+  /// The model whose way of reading tables is to be followed, where training goes on from one.
+  var start: InitialModel?
 
   /// The table behind a location, as `--format` and `--header` say.
   static func table(
@@ -26,12 +28,12 @@ struct Loader {
   /// own, those to test on. The schema is that of the training rows.
   func trainingData(from location: String, test: String?) throws -> (Dataset<Double>, Dataset<Double>?) {
     let options = try schemaOptions()
+    let text = Set(options.categorical).union(start?.model.schema.textColumns ?? [])
     let table = try Loader.joined(
-      Loader.table(
-        location, reading, printing, textColumns: Set(options.categorical), memoryLimit: memoryLimit),
+      Loader.table(location, reading, printing, textColumns: text, memoryLimit: memoryLimit),
       targetFile: columns.targetFile, reading, printing)
     let (trainTable, testTable) = try parts(of: table, location, test, options)
-    let schema = try Schema(inferredFrom: trainTable, options: options)
+    let schema = try startSchema(trainTable, options) ?? Schema(inferredFrom: trainTable, options: options)
     var training: Dataset<Double> = try schema.dataset(
       from: trainTable, classWeights: options.classWeights, memoryLimit: memoryLimit)
     training.notices += training.oddities()
@@ -39,6 +41,19 @@ struct Loader {
       try schema.dataset(from: $0, memoryLimit: memoryLimit)
     }
     return (training, testing)
+  }
+
+  /// The schema of the model that training goes on from. Options that say how columns are read must agree with it.
+  private func startSchema(_ table: Table, _ options: SchemaOptions) throws -> Schema? {
+    guard let start else { return nil }
+    guard columns.saysRoles else { return start.model.schema }
+    let inferred = try Schema(inferredFrom: table, options: options)
+    guard inferred.hasSameRoles(as: start.model.schema) else {
+      throw UsageError(
+        "the options read the columns of \(table.source) in another way than \(start.source) did; leave --target, "
+          + "--task, --weights, --ignore and --categorical to the model of --init")
+    }
+    return start.model.schema
   }
 
   private var memoryLimit: Int { settings.memoryLimit }
@@ -99,7 +114,8 @@ struct Loader {
     guard fraction > 0, fraction < 1 else {
       throw UsageError("--test \(test) must be a file, or a fraction between 0 and 1")
     }
-    let parts = try table.split(testFraction: fraction, seed: settings.seed, options: options)
+    let schema = try start?.model.schema ?? Schema(inferredFrom: table, options: options)
+    let parts = try table.split(testFraction: fraction, seed: settings.seed, schema: schema)
     return (parts.train, parts.test)
   }
 }

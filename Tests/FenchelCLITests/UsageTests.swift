@@ -32,6 +32,10 @@ import Testing
     (["path", "digits", "--ratios", "0.1,0.2"], "--ratios"),
     (["path", "digits", "--steps", "0"], "--steps"),
     (["train", "digits", "--hidden", "20"], "--hidden is not for the model relu"),
+    (["train", "digits", "--init", "m"], "--init is not for the model relu"),
+    (["train", "digits", "--initialiser", "xavier"], "--initialiser is not for the model relu"),
+    (["train", "digits", "--model", "mlp", "--initialiser", "xavie"], "did you mean xavier?"),
+    (["train", "digits", "--model", "mlp", "--init", "m", "--initialiser", "normal"], "exclude each other"),
     (["train", "digits", "--model", "fenchel", "--hidden", "20,x"], "x is no width"),
     (["train", "digits", "--model", "fenchel", "--hidden", "0"], "0 is no width"),
     (

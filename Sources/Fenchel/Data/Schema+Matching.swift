@@ -80,3 +80,13 @@ extension Schema {
     return matched
   }
 }
+
+extension Schema {
+  /// Whether another schema gives the columns the same roles: the same targets, weights, task and features, with the
+  /// same ones split into categories. Categories and classes themselves may differ.
+  public func hasSameRoles(as other: Schema) -> Bool {
+    targets == other.targets && weights == other.weights && task == other.task
+      && features.map(\.name) == other.features.map(\.name)
+      && features.map { $0.categories == nil } == other.features.map { $0.categories == nil }
+  }
+}

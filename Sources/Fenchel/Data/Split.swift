@@ -82,10 +82,16 @@ extension Table {
   ///
   /// Errors: as of `Split` and of `Schema`'s inference, which finds the task.
   public func split(
-    testFraction: Double, seed: UInt64, options: SchemaOptions = SchemaOptions()
+    testFraction fraction: Double, seed: UInt64, options: SchemaOptions = SchemaOptions()
   ) throws -> (train: Table, test: Table) {
-    let schema = try Schema(inferredFrom: self, options: options)
-    let split = try Split(rows: rows, testFraction: testFraction, seed: seed, strata: try strata(schema))
+    try split(testFraction: fraction, seed: seed, schema: Schema(inferredFrom: self, options: options))
+  }
+
+  /// The same for a schema that is known, as from a model file.
+  public func split(
+    testFraction fraction: Double, seed: UInt64, schema: Schema
+  ) throws -> (train: Table, test: Table) {
+    let split = try Split(rows: rows, testFraction: fraction, seed: seed, strata: try strata(schema))
     return (selectingRows(split.train), selectingRows(split.test))
   }
 }

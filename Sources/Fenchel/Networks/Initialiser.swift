@@ -1,14 +1,23 @@
 import LinearAlgebra
 
 /// How the weights of a network begin, drawn from the seed: layer l is stream l, so a wider or deeper network begins
-/// with other numbers and a longer training with the same.
+/// with other numbers and a longer training with the same. Table 1 of Askari, Negiar, Sambharya & El Ghaoui (2018)
+/// compares the last four.
 public enum Initialiser: String, Codable, Sendable, CaseIterable {
   /// w ~ N(0, 0.01²).
   case normal
+  /// w ~ N(0, 0.1).
+  case wideNormal = "wide-normal"
   /// w uniform on ±√(6/(d_l + d_{l+1})) (Glorot & Bengio 2010).
   case xavier
   /// w ~ N(0, 2/d_l) (He et al. 2015).
   case varianceScaling = "variance-scaling"
+  /// What a lifted model with squared distances comes to in a few sweeps over the data, begun with Xavier's weights; as
+  /// a draw, these.
+  case lifted
+
+  /// Sweeps over the blocks of a lifted model that make its weights a start for another method.
+  static var liftedSweeps: Int { 5 }
 
   /// Weights for the widths d_0, …, d_{L+1}, with every bias at the given value.
   ///
@@ -36,10 +45,10 @@ public enum Initialiser: String, Codable, Sendable, CaseIterable {
   ) -> Matrix<Element> {
     var w: Matrix<Element>
     switch self {
-    case .normal:
+    case .normal, .wideNormal:
       w = random.normalMatrix(inputs, outputs)
-      w.scale(by: 0.01)
-    case .xavier:
+      w.scale(by: self == .normal ? 0.01 : Element(0.1.squareRoot()))
+    case .xavier, .lifted:
       w = random.uniformMatrix(inputs, outputs)
       let half = Matrix<Element>(inputs, outputs, fill: 0.5)
       w.add(-1, half)

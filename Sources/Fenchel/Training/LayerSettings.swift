@@ -7,12 +7,14 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   public var hidden = [300]
   public var activation = Activation.relu
   public var initialiser = Initialiser.xavier
+  /// The model whose weights training began with, where it did.
+  public var initialModel: String?
   /// Passes over the data.
   public var epochs = 10
   /// Samples of a batch; as many as there are, or more, make one batch of all of them.
   public var batchSize = 500
   /// The share of the inputs' second moment that batched lifted training keeps, from the largest directions down; nil
-  /// for 0.95 of images, whose small directions are noise, and all of other data.
+  /// for 0.95 of images, whose small directions are noise, and all of other data or where another method's weights start.
   public var inputShare: Double?
   /// Of `mlp` only, like the next three.
   public var optimizer = Optimizer.adam

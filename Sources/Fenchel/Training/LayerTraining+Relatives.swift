@@ -9,7 +9,7 @@ extension LayerTraining {
     let begin = ContinuousClock().now
     let data = try SweepData(samples, kind: problem.kind, for: start, parameters: problem.parameters)
     var training = SweepTraining<Element>(epochs: layers.epochs)
-    training.limits.seconds = settings.timeLimit
+    training.limits.seconds = secondsLeft
     training.limits.cancellation = cancellation
     training.progress = progress
     guard let method = try method(start, data, layers.numbers ?? [:]) else {
@@ -42,7 +42,7 @@ extension LayerTraining {
     let training = OrdinaryTraining(
       optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
       learningRate: isContrastive ? layers.learningRate : 1, weightDecay: layers.weightDecay,
-      schedule: layers.schedule, seed: settings.seed, seconds: settings.timeLimit,
+      schedule: layers.schedule, seed: settings.seed, seconds: secondsLeft,
       cancellation: cancellation, lossParameters: problem.parameters)
     let method: any BatchMethod<Element> =
       isContrastive

@@ -5,8 +5,25 @@ import LinearAlgebra
 struct LayerTraining {
   let problem: TrainingProblem
   let settings: TrainingSettings
+  /// The network to go on from, or nil for the initialiser's.
+  var start: InitialModel?
   var cancellation: Cancellation?
   var progress: ProgressHandler?
+
+  private let begin = ContinuousClock().now
+
+  init(
+    problem: TrainingProblem, settings: TrainingSettings, start: InitialModel? = nil,
+    cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
+  ) {
+    (self.problem, self.settings, self.start) = (problem, settings, start)
+    (self.cancellation, self.progress) = (cancellation, progress)
+  }
+
+  /// What the time limit leaves.
+  var secondsLeft: Double? {
+    settings.timeLimit.map { max(0, $0 - begin.duration(to: ContinuousClock().now).seconds) }
+  }
 
   /// A trained network and how its training went.
   struct Outcome {
@@ -34,10 +51,8 @@ struct LayerTraining {
     let x = problem.inputs.converted(to: Element.self)
     let targets = problem.loss.targets.converted(to: Element.self)
     let weights = problem.loss.weights.map { Element($0) }
-    let start: FeedForward<Element> = try layers.start(
-      inputs: x.columns, outputs: targets.columns, hasBias: problem.hasBias, seed: settings.seed,
-      Element.self)
     let samples = OrdinaryTraining.Samples(x: x, targets: targets, weights: weights)
+    let start = try weightsToStartFrom(samples, layers)
     switch settings.model {
     case .mlp: return try backpropagate(from: start, samples, layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
@@ -46,16 +61,36 @@ struct LayerTraining {
     }
   }
 
+  private func weightsToStartFrom<Element: Scalar>(
+    _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+  ) throws -> FeedForward<Element> {
+    if let start { return try start.feedForward(for: problem, layers, Element.self) }
+    let drawn: FeedForward<Element> = try layers.start(
+      inputs: samples.x.columns, outputs: samples.targets.columns, hasBias: problem.hasBias,
+      seed: settings.seed, Element.self)
+    guard layers.initialiser == .lifted else { return drawn }
+    var lifted = LiftedSettings()
+    (lifted.epochs, lifted.batchSize) = (Initialiser.liftedSweeps, nil)
+    return try lift(.squaredDistance, lifted, from: drawn, samples).network
+  }
+
+  private func lift<Element: Scalar>(
+    _ form: LiftedForm, _ lifted: LiftedSettings, from start: FeedForward<Element>,
+    _ samples: OrdinaryTraining.Samples<Element>
+  ) throws -> LiftedTraining<Element>.Outcome {
+    var training = LiftedTraining<Element>(form, settings: lifted)
+    training.limits.seconds = secondsLeft
+    training.limits.cancellation = cancellation
+    training.progress = progress
+    return try training.run(
+      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
+  }
+
   private func lift<Element: Scalar>(
     from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
   ) throws -> Outcome {
-    var training = LiftedTraining<Element>(
-      settings.model == .lifted ? .squaredDistance : .fenchel, settings: liftedSettings(layers))
-    training.limits.seconds = settings.timeLimit
-    training.limits.cancellation = cancellation
-    training.progress = progress
-    let outcome = try training.run(
-      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
+    let outcome = try lift(
+      settings.model == .lifted ? .squaredDistance : .fenchel, liftedSettings(layers), from: start, samples)
     return Outcome(
       network: try outcome.network.network(), status: outcome.status, history: outcome.history)
   }
@@ -66,7 +101,7 @@ struct LayerTraining {
     let training = OrdinaryTraining(
       optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
       learningRate: layers.learningRate, weightDecay: layers.weightDecay, schedule: layers.schedule,
-      seed: settings.seed, seconds: settings.timeLimit, cancellation: cancellation,
+      seed: settings.seed, seconds: secondsLeft, cancellation: cancellation,
       lossParameters: problem.parameters)
     let outcome = try training.run(from: start, samples, loss: problem.kind) { epoch, _ in
       progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
@@ -80,7 +115,9 @@ struct LayerTraining {
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.x.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
-    lifted.inputShare = layers.inputShare ?? (problem.isImage ? 0.95 : 1)
+    // Directions that are left out leave the weights too: not those of another method's model.
+    let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
+    lifted.inputShare = layers.inputShare ?? (problem.isImage && isOwn ? 0.95 : 1)
     if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
     return lifted
   }

@@ -10,15 +10,22 @@ public struct TrainingResult: Sendable {
 
 /// Trains a network on data, certifies it where its training is a convex program, and scores it.
 ///
-/// Errors: those of `TrainingProblem` and of the method; not reaching the tolerance is a status, not an error.
+/// - Parameter start: of models trained layer by layer the network to go on from, with its scaling. The data should be
+///   read by its schema.
+///
+/// Errors: those of `TrainingProblem` and of the method, `InitialModelError` where `start` does not fit; not reaching the
+/// tolerance is a status, not an error.
 public func train(
   _ data: Dataset<Double>, test: Dataset<Double>? = nil, settings: TrainingSettings = TrainingSettings(),
-  cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
+  from start: InitialModel? = nil, cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
-  let problem = try TrainingProblem(data, settings: settings)
+  let settings = try start?.adopted(by: settings) ?? settings
+  let problem =
+    try start.map { try TrainingProblem(data, settings: settings, from: $0) }
+    ?? TrainingProblem(data, settings: settings)
   guard settings.model.isConvexProgram else {
     let training = LayerTraining(
-      problem: problem, settings: settings, cancellation: cancellation, progress: progress)
+      problem: problem, settings: settings, start: start, cancellation: cancellation, progress: progress)
     let (outcome, seconds) = try timed { try training.run() }
     return try TrainingSummary(problem, data, test, settings).result(of: outcome, seconds: seconds)
   }

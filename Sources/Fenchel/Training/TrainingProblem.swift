@@ -33,6 +33,23 @@ public struct TrainingProblem: Sendable {
       data, kind: kind, hasBias: settings.bias, features: features, targets: targets)
   }
 
+  /// The problem of some data as a model that training goes on from sees them: with its scaling, whatever the settings
+  /// say of it.
+  ///
+  /// Errors: as above; `InitialModelError.targets` for a loss that does not take the model's scaled targets.
+  init(_ data: Dataset<Double>, settings: TrainingSettings, from start: InitialModel) throws {
+    let (kind, scaling) = (settings.loss ?? start.model.report.loss, start.model.scaling)
+    let y = try Self.targets(data, kind)
+    let fits = scaling.targets.columns == y.columns
+    if kind == .poisson, fits, scaling.targets != .identity(y.columns) {
+      throw InitialModelError.targets(start.source, kind)
+    }
+    // Other columns of targets need another network, which `InitialModel` refuses with both.
+    try self.init(
+      data, kind: kind, hasBias: settings.bias, features: scaling.features,
+      targets: fits ? scaling.targets : .identity(y.columns))
+  }
+
   /// The problem of some data under scalings that are known, as from a model file.
   public init(
     _ data: Dataset<Double>, kind: LossKind, hasBias: Bool, features: Standardisation,

@@ -39,18 +39,22 @@ struct TrainCommand: ParsableCommand, Configurable {
 
   func run() throws {
     let source = try Inputs.require(source)
-    let settings = try training.settings()
+    let start = try training.layers.start(for: training.model)
+    let settings = try training.settings(from: start)
     let folder = try runFolder.map { try RunFolder($0) }
     let target = folder?.model ?? output
-    try Outputs.check(target, differsFrom: [source, test, columns.targetFile, config])
+    try Outputs.check(
+      target, differsFrom: [source, test, columns.targetFile, config, training.layers.initialModel])
     if let threads = settings.threads { Parallel.threads = threads }
-    let loader = Loader(columns: columns, reading: reading, printing: printing, settings: settings)
+    let loader = Loader(
+      columns: columns, reading: reading, printing: printing, settings: settings, start: start)
     let (data, testing) = try loader.trainingData(from: source, test: test)
     Interruption.install()
     let progress = ProgressLine(tolerance: settings.tolerance, isQuiet: printing.quiet)
     let result = try progress.showing {
       try train(
-        data, test: testing, settings: settings, cancellation: Interruption.cancellation, progress: $0)
+        data, test: testing, settings: settings, from: start, cancellation: Interruption.cancellation,
+        progress: $0)
     }
     try result.model.write(to: target)
     try folder?.write(result.report)

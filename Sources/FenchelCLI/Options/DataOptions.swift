@@ -29,6 +29,11 @@ struct ColumnOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("The targets, where they are in a file of their own (.npy).", valueName: "file"))
   var targetFile: String?
+
+  /// Whether an option says what a column is.
+  var saysRoles: Bool {
+    target != nil || task != nil || weights != nil || ignore != nil || categorical != nil
+  }
 }
 
 /// How the bytes of the data are read.

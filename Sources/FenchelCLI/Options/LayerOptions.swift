@@ -11,6 +11,16 @@ struct LayerOptions: ParsableArguments {
   var activation: String?
 
   @Option(
+    name: .customLong("init"),
+    help: ArgumentHelp(
+      "Go on from this model's weights, with its layers, columns, scaling and (unless given) loss.",
+      valueName: "model"))
+  var initialModel: String?
+
+  @Option(help: "How weights begin where there is no --init (default: xavier).")
+  var initialiser: Initialiser?
+
+  @Option(
     parsing: .unconditional, help: ArgumentHelp("Passes over the data (default: 10).", valueName: "n"))
   var epochs: Int?
 
@@ -62,6 +72,9 @@ struct LayerOptions: ParsableArguments {
     if let weightDecay, !(weightDecay.isFinite && weightDecay >= 0) {
       throw ValidationError("--weight-decay \(weightDecay) must be a finite number of at least 0")
     }
+    if initialModel != nil && initialiser != nil {
+      throw ValidationError("--init and --initialiser exclude each other; give one")
+    }
     _ = try widths()
     _ = try namedActivation()
     _ = try namedNumbers()
@@ -73,12 +86,18 @@ struct LayerOptions: ParsableArguments {
     }
   }
 
-  /// The settings; nil for a convex program.
+  /// The model to go on from, where one is named and the model to train can.
+  func start(for model: ModelKind) throws -> InitialModel? {
+    try model.isConvexProgram ? nil : initialModel.map { try InitialModel(contentsOf: $0) }
+  }
+
+  /// The settings; nil for a convex program. Layers that no option gives are those of the model to go on from.
   ///
   /// - Throws: `UsageError` where an option is given that the model has no use for.
-  func settings(for model: ModelKind) throws -> LayerSettings? {
+  func settings(for model: ModelKind, from start: InitialModel?) throws -> LayerSettings? {
     let common = [
       ("--hidden", hidden != nil), ("--activation", activation != nil), ("--epochs", epochs != nil),
+      ("--init", initialModel != nil), ("--initialiser", initialiser != nil),
     ]
     let batched = [("--batch-size", batchSize != nil)]
     let ordinary = [
@@ -95,10 +114,11 @@ struct LayerOptions: ParsableArguments {
     try refuse(
       withNumbers.contains(model) ? [] : [("--numbers", numbers != nil)], for: model, take: withNumbers)
     guard !model.isConvexProgram else { return nil }
-    var settings = LayerSettings(for: model)
+    var settings = start?.layers(for: model) ?? LayerSettings(for: model)
     settings.numbers = try model.numbers(with: try namedNumbers())
     if let widths = try widths() { settings.hidden = widths }
     if let activation = try namedActivation() { settings.activation = activation }
+    if let initialiser { settings.initialiser = initialiser }
     if let epochs { settings.epochs = epochs }
     if let batchSize { settings.batchSize = batchSize }
     if let optimizer { settings.optimizer = optimizer }
@@ -156,4 +176,5 @@ struct LayerOptions: ParsableArguments {
 }
 
 extension Optimizer: ExpressibleByArgument {}
+extension Initialiser: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}

@@ -84,10 +84,10 @@ struct TrainingOptions: ParsableArguments {
   }
 
   /// The settings for the library. Reads the file of gates, where one is named.
-  func settings() throws -> TrainingSettings {
+  func settings(from start: InitialModel? = nil) throws -> TrainingSettings {
     var settings = TrainingSettings()
     settings.model = model
-    settings.layers = try layers.settings(for: model)
+    settings.layers = try layers.settings(for: model, from: start)
     if !model.isConvexProgram, lambdaRatio != nil {
       throw UsageError("--lambda-ratio is for convex programs; give --lambda for the model \(model.rawValue)")
     }
@@ -103,7 +103,11 @@ struct TrainingOptions: ParsableArguments {
     settings.timeLimit = timeLimit
     settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
     settings.threads = threads
-    return settings
+    guard let start else { return settings }
+    guard standardise || !start.isScaled else {
+      throw UsageError("\(start.source) was trained on scaled data; leave --no-standardise away")
+    }
+    return try start.adopted(by: settings)
   }
 
   private func patternChoice() throws -> PatternChoice {

@@ -52,6 +52,7 @@ struct ReportText {
     let layers = report.settings.layers ?? LayerSettings()
     let widths = [report.features] + layers.hidden + [report.outputs]
     return "\(widths.map(String.init).joined(separator: "-")) network · \(layers.activation)"
+      + (layers.initialModel.map { " · from \($0)" } ?? "")
   }
 
   private var certificate: String? {
