@@ -19,6 +19,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
   public var seconds: Double
   /// Of training by epochs.
   public var history: [Epoch]?
+  /// Of lifted models, where asked for.
+  public var lagrangianDual: DualSummary?
   /// Where the time went, where patterns were refined; otherwise nil.
   public var refinement: RefinementPhases?
   public var peakMemoryBytes: Int
@@ -85,6 +87,30 @@ public struct TrainingReport: Codable, Sendable, Equatable {
       relativeGap = certificate.relativeGap
       scope = certificate.scope
       self.heuristicViolation = heuristicViolation
+    }
+  }
+
+  /// The Lagrangian dual of training a network, where its multipliers were ascended.
+  public struct DualSummary: Codable, Sendable, Equatable {
+    public var kind: Kind
+    /// The largest value of the ascent.
+    @FiniteOrNull public var value: Double
+    /// The least value of a network met on the way, ridges included: the optimum is no larger.
+    @FiniteOrNull public var network: Double
+    /// In the order of the ascent.
+    public var ascent: [DualEstimate]
+
+    /// What a value says of the optimum.
+    public enum Kind: String, Codable, Sendable {
+      /// The inner problem was minimised locally: the value may lie above the optimum.
+      case estimate
+    }
+
+    public init(_ ascent: [DualEstimate]) {
+      kind = .estimate
+      value = ascent.reduce(-.infinity) { max($0, $1.value) }
+      network = ascent.reduce(.infinity) { min($0, $1.network) }
+      self.ascent = ascent
     }
   }
 

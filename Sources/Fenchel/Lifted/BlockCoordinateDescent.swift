@@ -14,6 +14,11 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   public var maximumSteps: Int
   /// θ: how much of the way to its minimiser a block is moved, above 0 and at most 1.
   package var relaxation: Element = 1
+  /// Rows of the sketch of a layer's inputs, for each input, with which ridge problems of its weights are solved where the
+  /// data have at least twice as many; nil to solve them by their Gram matrices.
+  public var sketch: Int?
+  private let seed: UInt64
+  private var sketches: UInt64 = 0
   /// X̃ᵀX̃ of the data, which all updates of the first layer's weights share.
   private let gram: Matrix<Element>
 
@@ -22,18 +27,25 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   /// - Throws: `LiftedError.shape` where the network does not fit the data or the model.
   public init(
     _ program: LiftedProgram<Element>, from network: FeedForward<Element>, tolerance: Element = 1e-4,
-    maximumSteps: Int = 100
+    maximumSteps: Int = 100, sketch: Int? = nil, seed: UInt64 = 0
   ) throws {
-    try LiftedProgram.check(network, inputs: program.x.columns, outputs: program.loss.outputs)
+    try LiftedProgram.check(network, inputs: program.x.columns, outputs: program.outputs)
     guard network.activations.count == program.hiddenLayers else {
       throw LiftedError.count("activations", network.activations.count, expected: program.hiddenLayers)
     }
     self.program = program
     self.tolerance = tolerance
     self.maximumSteps = maximumSteps
+    (self.sketch, self.seed) = (sketch, seed)
     point = LiftedPoint(forward: network, on: program.x)
     objective = program.objective(at: point)
     gram = gramMatrix(program.x.augmented(hasBias: network.hasBias), .yes)
+  }
+
+  /// Goes on at another point, where the model has a lower value there.
+  mutating func restart(at other: LiftedPoint<Element>) {
+    let value = program.objective(at: other)
+    if value.total < objective.total { (point, objective) = (other, value) }
   }
 
   /// One sweep: X_L … X_1, then W_L … W_0.
@@ -64,9 +76,7 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   public mutating func updateWeights(_ l: Int) throws {
     let block = program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
     let w = relaxed(
-      try block.minimise(
-        from: point.network.weights[l], tolerance: tolerance, maximumSteps: maximumSteps),
-      from: point.network.weights[l])
+      try solve(block, from: point.network.weights[l]), from: point.network.weights[l])
     let (fit, ridge) = (Double(block.fit.value(at: block.image(of: w))), Double(block.remainder(w)))
     let isLast = l == program.hiddenLayers
     let before = objective.ridges[l] + (isLast ? objective.loss : objective.penalties[l])
@@ -83,5 +93,19 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     result.scale(by: relaxation)
     result.add(1 - relaxation, old)
     return result
+  }
+
+  private mutating func solve(
+    _ block: WeightBlock<Element>, from start: Matrix<Element>
+  ) throws -> Matrix<Element> {
+    guard let sketch, block.gram == nil, block.fit.isQuadratic,
+      program.x.rows / 2 >= sketch * block.inputs.columns
+    else { return try block.minimise(from: start, tolerance: tolerance, maximumSteps: maximumSteps) }
+    sketches += 1
+    let random = CountSketch<Element>(
+      rows: sketch * block.inputs.columns, columns: program.x.rows,
+      random: Philox(seed: seed, stream: 1 << 40 + sketches))
+    return try block.solveSketched(
+      from: start, by: random, tolerance: tolerance, maximumSteps: maximumSteps)
   }
 }

@@ -16,8 +16,14 @@ public protocol LayerPenalty<Element>: Sendable {
   /// V ← argmin_V λD(V, U) + ½‖V − X‖². Cost np.
   func prox(
     of x: Matrix<Element>, toward u: Matrix<Element>, weight λ: Element, into v: inout Matrix<Element>)
+  /// Whether D is quadratic in U, so that `smoothness` is its whole curvature.
+  var isQuadratic: Bool { get }
   /// κ: the minimiser of λD(V, U) + ⟨G, V⟩ is φ(U − G/(κλ)).
   var curvature: Element { get }
+}
+
+extension LayerPenalty {
+  public var isQuadratic: Bool { false }
 }
 
 /// The Fenchel divergence B of an activation as penalty, biconvex (Gu, Askari & El Ghaoui 2019, eq. 5).
@@ -66,6 +72,7 @@ public struct SquaredDistancePenalty<Element: Scalar>: LayerPenalty {
 
   public var smoothness: Element { 2 }
   public var curvature: Element { 2 }
+  public var isQuadratic: Bool { true }
 
   public func value(_ v: Matrix<Element>, _ u: Matrix<Element>) -> Element {
     guard divergence.potential(at: v).isFinite else { return .infinity }

@@ -4,7 +4,9 @@ import ConvexOptimization
 public enum LiftedError: Error, CustomStringConvertible, Sendable, Equatable {
   case notAProjection(Activation)
   case notSmooth(Activation)
+  case notHomogeneous(String)
   case lossNotSmooth(LossKind)
+  case notLifted(ModelKind)
   case count(String, Int, expected: Int)
   case parameter(String, Double, allowed: String)
   case shape(String)
@@ -16,9 +18,13 @@ public enum LiftedError: Error, CustomStringConvertible, Sendable, Equatable {
         + "simplex), not \(activation); --model fenchel takes every activation"
     case .notSmooth(let activation):
       "lifted models need an activation with bounded slope; \(activation) jumps"
+    case .notHomogeneous(let name):
+      "one λ stands for all only where the penalty is homogeneous (relu, leaky-relu, identity), not for \(name)"
     case .lossNotSmooth(let loss):
       "lifted models need a loss with a gradient, not \(loss.rawValue); take squared, softmax, logistic, huber or "
         + "squared-hinge"
+    case .notLifted(let model):
+      "the lifted rule of prediction is for models fenchel and lifted, not \(model.rawValue); take feed-forward"
     case .count(let name, let count, let expected):
       "\(count) values of \(name); give \(expected), one a layer"
     case .parameter(let name, let value, let allowed): "\(name) = \(value); give \(allowed)"

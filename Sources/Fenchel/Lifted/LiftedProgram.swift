@@ -11,7 +11,10 @@ import LinearAlgebra
 public struct LiftedProgram<Element: Scalar>: Sendable {
   /// X: n × d.
   public let x: Matrix<Element>
-  public let loss: any Loss<Element>
+  /// What X_L W_L + b_L is to fit: ℓ.
+  public let output: LayerFit<Element>
+  /// c.
+  public let outputs: Int
   /// D_0 … D_{L−1}.
   public let penalties: [any LayerPenalty<Element>]
   /// λ_0 … λ_{L−1}, positive.
@@ -26,18 +29,48 @@ public struct LiftedProgram<Element: Scalar>: Sendable {
     form: LiftedForm = .fenchel, λ: [Element], ρ: [Element]
   ) throws {
     guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
+    try self.init(
+      x: x, output: .loss(loss), targets: loss.targets, activations: activations, form: form, λ: λ, ρ: ρ)
+  }
+
+  /// The model of a network whose last layer projects onto the simplex, with cross-entropy of these probabilities:
+  /// min_Z f(Z) + λ_L‖Z − X_L W_L − b_L‖² in place of ℓ (Askari, Negiar, Sambharya & El Ghaoui 2018, eq. 15).
+  ///
+  /// - Throws: `LiftedError` as above, also where λ_L is not positive.
+  public init(
+    x: Matrix<Element>, probabilities entropy: SimplexCrossEntropy<Element>, outputWeight λ_L: Element,
+    activations: [Activation], form: LiftedForm = .squaredDistance, λ: [Element], ρ: [Element]
+  ) throws {
+    try Self.check([λ_L], "λ of the last layer", count: 1, allowed: "a finite number greater than 0") {
+      $0 > 0
+    }
+    try self.init(
+      x: x, output: .probabilities(MoreauEnvelope(entropy, 1 / (2 * λ_L))), targets: entropy.targets,
+      activations: activations, form: form, λ: λ, ρ: ρ)
+  }
+
+  private init(
+    x: Matrix<Element>, output: LayerFit<Element>, targets: Matrix<Element>, activations: [Activation],
+    form: LiftedForm, λ: [Element], ρ: [Element]
+  ) throws {
     penalties = try activations.map { activation in
       switch form {
       case .fenchel: try FenchelPenalty<Element>(activation)
       case .squaredDistance: try SquaredDistancePenalty<Element>(activation)
       }
     }
-    guard x.rows == loss.samples else {
-      throw LiftedError.shape("\(x.rows) rows of inputs and \(loss.samples) of targets")
+    guard x.rows == targets.rows else {
+      throw LiftedError.shape("\(x.rows) rows of inputs and \(targets.rows) of targets")
     }
     try Self.check(λ, "λ", count: activations.count, allowed: "finite numbers greater than 0") { $0 > 0 }
     try Self.check(ρ, "ρ", count: activations.count + 1, allowed: "finite numbers of at least 0") { $0 >= 0 }
-    (self.x, self.loss, self.λ, self.ρ) = (x, loss, λ, ρ)
+    (self.x, self.output, outputs, self.λ, self.ρ) = (x, output, targets.columns, λ, ρ)
+  }
+
+  /// Another model's layers and data with other λ and ρ, which must be as many and in their ranges.
+  init(_ other: LiftedProgram, λ: [Element], ρ: [Element]) {
+    (x, output, outputs, penalties) = (other.x, other.output, other.outputs, other.penalties)
+    (self.λ, self.ρ) = (λ, ρ)
   }
 
   private static func check(
@@ -129,7 +162,7 @@ extension LiftedProgram {
 
   /// What the pre-activations of layer l are to fit: X_{l+1}, or the targets.
   func fit(ofLayer l: Int, at point: LiftedPoint<Element>) -> LayerFit<Element> {
-    l == hiddenLayers ? .loss(loss) : .outputs(point.outputs[l], penalties[l], weight: λ[l])
+    l == hiddenLayers ? output : .outputs(point.outputs[l], penalties[l], weight: λ[l])
   }
 
   /// The block of X_{l+1}, l = 0 … L − 1, with everything else as at the point.

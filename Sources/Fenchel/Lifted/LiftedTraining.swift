@@ -13,6 +13,8 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   public var λ = 1.0
   /// ρ of every layer where all data are one batch.
   public var ρ = 1e-3
+  /// Rows of the sketch of a layer's inputs, for each input, that ridge problems of whole data are solved with; nil for none.
+  public var sketch: Int?
   /// The numbers of the batched method.
   public var batched = BatchDescentSettings()
   /// The share of the inputs' second moment that the batched method keeps, from the largest directions down; 1 keeps all.
@@ -88,6 +90,10 @@ public struct LiftedTraining<Element: Scalar> {
     guard settings.inputShare > 0, settings.inputShare <= 1 else {
       throw LiftedError.parameter("input share", settings.inputShare, allowed: "a number above 0, at most 1")
     }
+    guard settings.sketch ?? 1 > 0 else {
+      throw LiftedError.parameter(
+        "rows of a sketch", Double(settings.sketch ?? 0), allowed: "a whole number above 0")
+    }
     guard settings.batchSize ?? 1 > 0 else {
       throw LiftedError.parameter(
         "batch size", Double(settings.batchSize ?? 0), allowed: "a whole number above 0")
@@ -117,7 +123,8 @@ extension LiftedTraining {
       activations: network.activations, form: form,
       λ: [Element](repeating: Element(settings.λ), count: layers),
       ρ: [Element](repeating: Element(settings.ρ), count: layers + 1))
-    var descent = try BlockCoordinateDescent(program, from: network, tolerance: 1e-3, maximumSteps: 10)
+    var descent = try BlockCoordinateDescent(
+      program, from: network, tolerance: 1e-3, maximumSteps: 10, sketch: settings.sketch, seed: settings.seed)
     var outcome = Outcome(network: network, status: .completed, history: [])
     for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
       if let status = interruption(run) {

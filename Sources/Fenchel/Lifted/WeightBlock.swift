@@ -31,15 +31,16 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
   /// L X̃ᵀSX̃ + 2ρI + 2γI, ρ not on the bias, with a trifle on its diagonal against rounding. Cost n(d + 1)² where the
   /// Gram matrix is not known, and d³/3.
   package func majorant() throws -> Cholesky<Element> {
-    var m: Matrix<Element>
-    if let s = fit.sampleWeights {
-      let largest = s.max() ?? 1
-      var scaled = inputs
-      scaled.scaleRows(by: s.map { ($0 / largest).squareRoot() })
-      m = gramMatrix(scaled, .yes)
-    } else {
-      m = gram ?? gramMatrix(inputs, .yes)
-    }
+    guard let s = fit.sampleWeights else { return try majorant(gram: gram ?? gramMatrix(inputs, .yes)) }
+    let largest = s.max() ?? 1
+    var scaled = inputs
+    scaled.scaleRows(by: s.map { ($0 / largest).squareRoot() })
+    return try majorant(gram: gramMatrix(scaled, .yes))
+  }
+
+  /// The same with another matrix for X̃ᵀSX̃.
+  func majorant(gram: Matrix<Element>) throws -> Cholesky<Element> {
+    var m = gram
     m.scale(by: fit.smoothness)
     let d = m.rows
     let largest = (0..<d).reduce(Element(0)) { max($0, m[$1, $1]) }
@@ -71,16 +72,20 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
     of metric: Cholesky<Element>, at y: Matrix<Element>, slope: Matrix<Element>
   ) -> Matrix<Element> {
     var step = slope
-    step.add(2 * (ρ + γ), y)
-    if γ > 0 { step.add(-2 * γ, center) }
-    if hasBias {
-      let last = (y.rows - 1) * y.columns
-      for j in 0..<y.columns { step.storage[last + j] -= 2 * ρ * y.storage[last + j] }
-    }
+    addRidgeGradient(at: y, to: &step)
     metric.solve(inPlace: &step)
     var next = y
     next.add(-1, step)
     return next
+  }
+
+  /// G ← G + 2ρW + 2γ(W − W₀), ρ not on the bias; without the term of W₀ where asked.
+  func addRidgeGradient(at w: Matrix<Element>, hasCenter: Bool = true, to g: inout Matrix<Element>) {
+    g.add(2 * (ρ + γ), w)
+    if γ > 0, hasCenter { g.add(-2 * γ, center) }
+    guard hasBias else { return }
+    let last = (w.rows - 1) * w.columns
+    for j in 0..<w.columns { g.storage[last + j] -= 2 * ρ * w.storage[last + j] }
   }
 }
 

@@ -16,6 +16,10 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   /// The share of the inputs' second moment that batched lifted training keeps, from the largest directions down; nil
   /// for 0.95 of images, whose small directions are noise, and all of other data or where another method's weights start.
   public var inputShare: Double?
+  /// Of `lifted` only: rows of the sketches that ridge problems are solved with, for each input of a layer; nil for none.
+  public var sketch: Int?
+  /// Steps of the ascent in λ on the Lagrangian dual after the training of `fenchel`; nil for none, not even a first value.
+  public var dualSteps: Int?
   /// Of `mlp` only, like the next three.
   public var optimizer = Optimizer.adam
   /// Nil for the optimizer's usual one.

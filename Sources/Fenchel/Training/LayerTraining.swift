@@ -30,6 +30,8 @@ struct LayerTraining {
     var network: Network
     var status: Status
     var history: [Epoch]
+    /// The ascent on the Lagrangian dual, where asked for.
+    var dual: [DualEstimate]?
   }
 
   /// Trains in the precision of the settings.
@@ -91,8 +93,26 @@ struct LayerTraining {
   ) throws -> Outcome {
     let outcome = try lift(
       settings.model == .lifted ? .squaredDistance : .fenchel, liftedSettings(layers), from: start, samples)
+    let dual =
+      settings.model == .fenchel
+      ? try layers.dualSteps.map { try ascend(from: outcome.network, samples, steps: $0) } : nil
     return Outcome(
-      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+      network: try outcome.network.network(), status: outcome.status, history: outcome.history, dual: dual)
+  }
+
+  private func ascend<Element: Scalar>(
+    from network: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, steps: Int
+  ) throws -> [DualEstimate] {
+    let (lifted, layers) = (LiftedSettings(), network.activations.count)
+    var λ = lifted.λ
+    if case .value(let value) = settings.lambda { λ = value }
+    var dual = try LagrangianDual(
+      x: samples.x, loss: problem.kind.makeLoss(targets: samples.targets, weights: samples.weights),
+      kind: problem.kind, activations: network.activations,
+      λ: [Element](repeating: Element(λ), count: layers),
+      ρ: [Element](repeating: Element(lifted.ρ), count: layers + 1))
+    dual.isInterrupted = { cancellation?.isRequested == true || secondsLeft == 0 }
+    return try dual.ascend(from: network, steps: steps)
   }
 
   private func backpropagate<Element: Scalar>(
@@ -115,6 +135,7 @@ struct LayerTraining {
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.x.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
+    lifted.sketch = layers.sketch
     // Directions that are left out leave the weights too: not those of another method's model.
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
     lifted.inputShare = layers.inputShare ?? (problem.isImage && isOwn ? 0.95 : 1)

@@ -90,6 +90,7 @@ struct TrainingSummary {
       on: outcome.network, outcome.status, objective: loss.value(at: outcome.network.predict(problem.inputs)),
       iterations: outcome.history.count, seconds: seconds)
     report.history = outcome.history
+    report.lagrangianDual = outcome.dual.map { .init($0) }
     return result(outcome.network, report, outcome.status, certificate: [:])
   }
 

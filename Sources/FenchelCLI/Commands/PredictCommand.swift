@@ -15,15 +15,19 @@ struct PredictCommand: ParsableCommand {
     help: ArgumentHelp("Where predictions go (default: standard output).", valueName: "file"))
   var output: String?
   @Flag(help: "Probabilities of all classes instead of the class.") var probabilities = false
+  @Option(help: "Layer by layer, or as the minimiser of the lifted model (of fenchel and lifted).")
+  var rule: PredictionRule = .feedForward
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Printing") var printing: OutputOptions
 
   func run() throws {
     if let output { try Outputs.check(output, differsFrom: [model, source]) }
     let file = try ModelFile(contentsOf: model)
+    let lifted = try rule == .lifted ? LiftedPrediction(file) : nil
     let data = try Loader.dataset(source, schema: file.schema, reading, printing, targets: .ignored)
     Notes(printing).warn(data.notices)
-    let f = file.network.predict(file.scaling.features.applied(to: data.features))
+    let x = file.scaling.features.applied(to: data.features)
+    let f = try lifted?.predict(x).outputs ?? file.network.predict(x)
     let predictions = try Predictions(f, file, probabilities: probabilities)
     let text = printing.json ? try JSONText.encode(predictions, indented: false) + "\n" : predictions.csv
     if let output {
@@ -33,6 +37,8 @@ struct PredictCommand: ParsableCommand {
     }
   }
 }
+
+extension PredictionRule: ExpressibleByArgument {}
 
 /// Predictions as a table: a column a target, or a column a class with `--probabilities`.
 private struct Predictions: Encodable {

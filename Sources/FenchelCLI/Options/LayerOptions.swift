@@ -37,6 +37,20 @@ struct LayerOptions: ParsableArguments {
       valueName: "share"))
   var inputShare: Double?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "After fenchel, estimate the Lagrangian dual's lower bound by this many steps of ascent in λ.",
+      valueName: "n"))
+  var dualSteps: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "In lifted, solve tall ridge problems by sketches of this many rows for each input of a layer.",
+      valueName: "n"))
+  var sketch: Int?
+
   @Option(help: "Method of mlp, or rule of contrastive (default: adam).")
   var optimizer: Optimizer?
 
@@ -81,6 +95,12 @@ struct LayerOptions: ParsableArguments {
     if let epochs, !(0...1_000_000).contains(epochs) {
       throw ValidationError("--epochs \(epochs) must lie between 0 and 1000000")
     }
+    if let dualSteps, !(0...10_000).contains(dualSteps) {
+      throw ValidationError("--dual-steps \(dualSteps) must lie between 0 and 10000")
+    }
+    if let sketch, !(1...1_000_000).contains(sketch) {
+      throw ValidationError("--sketch \(sketch) must lie between 1 and 1000000")
+    }
     if let batchSize, batchSize < 1 {
       throw ValidationError("--batch-size \(batchSize) must be at least 1")
     }
@@ -105,7 +125,9 @@ struct LayerOptions: ParsableArguments {
       ("--schedule", schedule != nil), ("--weight-decay", weightDecay != nil),
     ]
     try refuse(model.isConvexProgram ? common : [], for: model, take: ModelKind.layered)
-    try refuse(model == .fenchel ? [] : [("--input-share", inputShare != nil)], for: model, take: [.fenchel])
+    let fenchel = [("--input-share", inputShare != nil), ("--dual-steps", dualSteps != nil)]
+    try refuse(model == .fenchel ? [] : fenchel, for: model, take: [.fenchel])
+    try refuse(model == .lifted ? [] : [("--sketch", sketch != nil)], for: model, take: [.lifted])
     let takesRules = [ModelKind.mlp, .contrastive]
     try refuse(takesRules.contains(model) ? [] : ordinary, for: model, take: takesRules)
     let withBatches = ModelKind.layered.filter { !$0.needsAllSamples }
@@ -124,6 +146,8 @@ struct LayerOptions: ParsableArguments {
     if let optimizer { settings.optimizer = optimizer }
     if let schedule { settings.schedule = schedule }
     settings.inputShare = inputShare
+    settings.dualSteps = dualSteps
+    settings.sketch = sketch
     settings.learningRate = learningRate
     settings.weightDecay = weightDecay ?? 0
     return settings

@@ -15,6 +15,7 @@ struct ReportText {
     if let refinement { lines.append((label: "refinement", text: refinement)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
+    if let dual { lines.append((label: "dual", text: dual)) }
     lines.append((label: "train", text: ReportText.scores(report.train)))
     if let test = report.test { lines.append((label: "test", text: ReportText.scores(test))) }
     lines.append((label: "run", text: run))
@@ -85,6 +86,14 @@ struct ReportText {
 
   private var network: String {
     "\(Format.count(report.network.neurons, "neuron")) · objective \(Format.number(report.network.objective))"
+  }
+
+  /// The Lagrangian dual, worded so that nobody takes an estimate for a bound.
+  private var dual: String? {
+    guard let dual = report.lagrangianDual, let last = dual.ascent.last else { return nil }
+    let λ = last.λ.map { Format.significant($0, 3) }.joined(separator: ", ")
+    return "lower bound ≈ \(Format.number(dual.value)) (an estimate, not a bound) · best network "
+      + "\(Format.number(dual.network)) · λ up to \(λ)"
   }
 
   private var run: String {
