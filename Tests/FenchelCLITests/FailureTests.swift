@@ -158,6 +158,10 @@ import Testing
     ("digits --model gated-relu --solver newton --patterns 50 --max-memory 0.05", "this program needs"),
     ("digits --model mlp --hidden 1000000,1000000", "training these layers needs"),
     ("digits --model lifted --hidden 2000 --max-memory 0.05", "training these layers needs"),
+    (
+      "digits --model mlp --hidden 2000 --batch-size 20 --initialiser lifted --max-memory 0.08",
+      "training these layers needs"
+    ),
     ("digits --patterns 100000000 --max-memory 1", "patterns take"),
     ("digits --max-memory 0.0005", "digits: "), ("long.csv --max-memory 0.0001", "long.csv: "),
     ("wide.csv --max-memory 0.001 --categorical c", "feature matrix"),

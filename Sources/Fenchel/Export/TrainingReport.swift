@@ -93,7 +93,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
   /// The Lagrangian dual of training a network, where its multipliers were ascended.
   public struct DualSummary: Codable, Sendable, Equatable {
     public var kind: Kind
-    /// The largest value of the ascent.
+    /// The last value of the ascent: G rises with λ, so that it stands for all before it.
     @FiniteOrNull public var value: Double
     /// The least value of a network met on the way, ridges included: the optimum is no larger.
     @FiniteOrNull public var network: Double
@@ -108,7 +108,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
 
     public init(_ ascent: [DualEstimate]) {
       kind = .estimate
-      value = ascent.reduce(-.infinity) { max($0, $1.value) }
+      value = ascent.last?.value ?? .nan
       network = ascent.reduce(.infinity) { min($0, $1.network) }
       self.ascent = ascent
     }

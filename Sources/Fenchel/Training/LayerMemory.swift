@@ -11,6 +11,8 @@ struct LayerMemory {
   private let batch: Double
   private let model: ModelKind
   private let optimizer: Optimizer
+  /// Whether blocks of a lifted model are solved on the way, if only for weights to start from.
+  private let hasBlocks: Bool
   private let bytesPerElement: Double
 
   init(_ problem: TrainingProblem, _ layers: LayerSettings, model: ModelKind, bytesPerElement: Int) {
@@ -18,7 +20,9 @@ struct LayerMemory {
     widths = ([problem.x.columns] + layers.hidden.map { $0 + (problem.hasBias ? 1 : 0) } + [outputs]).map(
       Double.init)
     samples = Double(problem.x.rows)
-    batch = model.needsAllSamples ? samples : min(samples, Double(layers.batchSize))
+    let visitsAll = model.needsAllSamples || layers.initialiser == .lifted || layers.dualSteps != nil
+    batch = visitsAll ? samples : min(samples, Double(layers.batchSize))
+    hasBlocks = (model != .mlp && model != .contrastive) || layers.initialiser == .lifted
     self.model = model
     optimizer = layers.optimizer
     self.bytesPerElement = Double(bytesPerElement)
@@ -36,8 +40,9 @@ struct LayerMemory {
     case (.mlp, .lbfgs): elements += 26 * weights + 2 * outputs
     case (.mlp, .gaussNewton): elements += 12 * weights + 5 * outputs
     case (.mlp, _), (.contrastive, _): elements += 7 * weights + 4 * outputs
-    default: elements += samples * widths[0] + 5 * weights + 4 * squares + 10 * outputs
+    default: break
     }
+    if hasBlocks { elements += samples * widths[0] + 5 * weights + 4 * squares + 10 * outputs }
     let asRead = 2 * samples * widths[0] * 8  // raw and scaled, in Double
     return Int(min(asRead + elements * bytesPerElement, 1e18))
   }
