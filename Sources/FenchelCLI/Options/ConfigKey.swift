@@ -16,7 +16,8 @@ enum ConfigKey {
     "max-memory": .number, "output": .word, "run": .word, "json": .flag, "quiet": .flag, "folds": .natural,
     "hidden": .list, "activation": .word, "init": .word, "initialiser": .word, "epochs": .natural,
     "batch-size": .natural,
-    "input-share": .number, "dual-steps": .natural, "sketch": .natural, "optimizer": .word, "learning-rate": .number, "schedule": .word,
+    "input-share": .number, "dual-steps": .natural, "sketch": .natural, "optimizer": .word,
+    "learning-rate": .number, "schedule": .word,
     "weight-decay": .number, "numbers": .list, "ratios": .list,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]
