@@ -31,15 +31,18 @@ struct NetworkObjective {
   }
 
   private func predictions(_ hidden: Dense, _ output: Dense, _ x: Matrix<Double>) -> Matrix<Double> {
-    rowByRow(x.rows, outputs: output.weights.columns) { k, sums in
-      for m in 0..<hidden.weights.columns {
-        var z = CompensatedSum()
-        z += hidden.bias[m]
-        for j in 0..<x.columns { z += x[k, j] * hidden.weights[j, m] }
-        guard z.value > 0 else { continue }
-        for j in 0..<sums.count { sums[j] += z.value * output.weights[m, j] }
+    let (n, d, c) = (x.rows, x.columns, output.weights.columns)
+    return withPointers(x, hidden.weights.transposed) { x, columns in
+      compensatedRows(n, outputs: c) { rows, sums in
+        for m in 0..<hidden.weights.columns {
+          for (offset, k) in rows.enumerated() {
+            let z = StrictArithmetic.dot(d, x + k * d, columns + m * d) + hidden.bias[m]
+            guard z > 0 else { continue }
+            for j in 0..<c { sums[offset * c + j] += z * output.weights[m, j] }
+          }
+        }
+        for offset in 0..<rows.count { for j in 0..<c { sums[offset * c + j] += output.bias[j] } }
       }
-      for j in 0..<sums.count { sums[j] += output.bias[j] }
     }
   }
 
@@ -50,36 +53,22 @@ struct NetworkObjective {
     let live = (0..<gated.gates.rows).map { i in
       (i * outputs..<(i + 1) * outputs).filter { norms[$0] > 0 }
     }
-    return gated.gates.withPointer { gates in
-      gated.weights.withPointer { weights in
-        x.withPointer { x in
-          rowByRow(rows, outputs: outputs) { k, sums in
-            func product(_ vector: UnsafePointer<Double>) -> Double {
-              StrictArithmetic.dot(d, vector, x + k * d) + (gated.hasBias ? vector[d] : 0)
-            }
-            for (i, members) in live.enumerated() where !members.isEmpty && product(gates + i * width) > 0 {
-              for row in members { sums[row - i * outputs] += product(weights + row * width) }
+    return withPointers(gated.gates, gated.weights) { gates, weights in
+      x.withPointer { x in
+        compensatedRows(rows, outputs: outputs) { tile, sums in
+          for (i, members) in live.enumerated() where !members.isEmpty {
+            for (offset, k) in tile.enumerated() {
+              func product(_ vector: UnsafePointer<Double>) -> Double {
+                StrictArithmetic.dot(d, vector, x + k * d) + (gated.hasBias ? vector[d] : 0)
+              }
+              guard product(gates + i * width) > 0 else { continue }
+              for row in members {
+                sums[offset * outputs + row - i * outputs] += product(weights + row * width)
+              }
             }
           }
         }
       }
     }
-  }
-
-  private func rowByRow(
-    _ rows: Int, outputs: Int, _ body: (Int, inout [CompensatedSum]) -> Void
-  ) -> Matrix<Double> {
-    var f = Matrix<Double>(rows, outputs)
-    let tile = 128
-    f.withMutablePointer { f in
-      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: rows)) { index in
-        for k in Parallel.range(ofTile: index, size: tile, count: rows) {
-          var sums = [CompensatedSum](repeating: CompensatedSum(), count: outputs)
-          body(k, &sums)
-          for j in 0..<outputs { f[k * outputs + j] = sums[j].value }
-        }
-      }
-    }
-    return f
   }
 }

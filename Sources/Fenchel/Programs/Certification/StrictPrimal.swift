@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// Predictions and penalty of a point of a two-layer program in plain Double arithmetic.
+/// Predictions and penalty of a point of a two-layer program by compensated sums in Double.
 struct StrictPrimal {
   let x: Matrix<Double>
 
@@ -9,23 +9,23 @@ struct StrictPrimal {
   func predictions(
     _ point: TwoLayerPoint, patterns: BitMatrix, isConstrained: Bool, outputs: Int
   ) -> Matrix<Double> {
-    var f = Matrix<Double>(x.rows, outputs)
-    let tile = 256
-    f.withMutablePointer { f in
-      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: x.rows)) { index in
-        var sums = [CompensatedSum](repeating: CompensatedSum(), count: outputs)
-        for k in Parallel.range(ofTile: index, size: tile, count: x.rows) {
-          for j in 0..<outputs { sums[j] = CompensatedSum() }
-          for (g, group) in point.groups.enumerated() {
-            if !isConstrained, !patterns[k, group.pattern] { continue }
-            let z = product(row: k, point.coefficients, g)
-            sums[group.output] += isConstrained ? group.sign * max(z, 0) : z
+    let d = x.columns
+    let n = x.rows
+    return withPointers(x, point.coefficients) { x, u in
+      compensatedRows(n, outputs: outputs) { rows, sums in
+        for (g, group) in point.groups.enumerated() {
+          var place = group.output
+          for k in rows {
+            if isConstrained {
+              sums[place] += group.sign * max(StrictArithmetic.dot(d, x + k * d, u + g * d), 0)
+            } else if patterns[k, group.pattern] {
+              sums[place] += StrictArithmetic.dot(d, x + k * d, u + g * d)
+            }
+            place += outputs
           }
-          for j in 0..<outputs { f[k * outputs + j] = sums[j].value }
         }
       }
     }
-    return f
   }
 
   /// Σ_g ‖u_g‖.
@@ -34,25 +34,22 @@ struct StrictPrimal {
     for g in 0..<coefficients.rows { sum += StrictDual.norm(coefficients.row(g)) }
     return sum.value
   }
+}
 
-  /// x_kᵀ u_g, in four interleaved plain sums.
-  private func product(row k: Int, _ u: Matrix<Double>, _ g: Int) -> Double {
-    let d = x.columns
-    return x.storage.withUnsafeBufferPointer { x in
-      u.storage.withUnsafeBufferPointer { u in
-        var sum = SIMD4<Double>()
-        var j = 0
-        while j + 4 <= d {
-          for lane in 0..<4 { sum[lane] += x[k * d + j + lane] * u[g * d + j + lane] }
-          j += 4
-        }
-        var rest = (sum[0] + sum[1]) + (sum[2] + sum[3])
-        while j < d {
-          rest += x[k * d + j] * u[g * d + j]
-          j += 1
-        }
-        return rest
-      }
+/// The values of rows × outputs compensated sums, in row-major order; `body` adds to those of a tile of rows, few enough
+/// that the data of the tile stay in cache while what they are multiplied with passes by.
+func compensatedRows(
+  _ rows: Int, outputs: Int, _ body: (Range<Int>, inout [CompensatedSum]) -> Void
+) -> Matrix<Double> {
+  var f = Matrix<Double>(rows, outputs)
+  let tile = 64
+  f.withMutablePointer { f in
+    Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: rows)) { index in
+      let range = Parallel.range(ofTile: index, size: tile, count: rows)
+      var sums = [CompensatedSum](repeating: CompensatedSum(), count: range.count * outputs)
+      body(range, &sums)
+      for (place, sum) in sums.enumerated() { f[range.lowerBound * outputs + place] = sum.value }
     }
   }
+  return f
 }
