@@ -127,8 +127,8 @@ MUTANTS = [
     Mutant(
         "certificate: predictions without (·)₊",
         f"{PROGRAMS}/Certification/StrictPrimal.swift",
-        "group.sign * max(z, 0)",
-        "group.sign * z",
+        "group.sign * max(StrictArithmetic.dot(d, x + k * d, u + g * d), 0)",
+        "group.sign * StrictArithmetic.dot(d, x + k * d, u + g * d)",
         "FenchelTests",
     ),
     Mutant(
