@@ -44,20 +44,11 @@ public struct MultiplierSettings: RelativeSettings {
 /// here they are what the network to start from makes. Biases, which the paper does not have, are weights of a constant
 /// input. Cost of a sweep: 6n times the number of weights, and the squares of the inner widths.
 package struct MultiplierDescent<Element: Scalar>: SweepMethod {
-  private let x: Matrix<Element>
+  private var split: SplitNetwork<Element>
   private let loss: any Loss<Element>
   private let settings: MultiplierSettings
-  private let pieces: [LinearPieces<Element>]
-  package private(set) var network: FeedForward<Element>
-  /// Z_l and X_{l+1}.
-  package private(set) var point: ForwardPass<Element>
-  /// X_l W_l + 1 b_lᵀ, as it was when Z_l was updated last.
-  private var means: [Matrix<Element>]
-  /// φ_l(Z_l), l < L.
-  private var images: [Matrix<Element>]
   /// Λ: n × c.
   package private(set) var multiplier: Matrix<Element>
-  private let firstRidge: RidgeRegression<Element>
   private var sweeps = 0
 
   /// - Throws: `RelativeError` for numbers out of range and activations that are not linear piece by piece.
@@ -66,87 +57,59 @@ package struct MultiplierDescent<Element: Scalar>: SweepMethod {
     settings: MultiplierSettings = MultiplierSettings()
   ) throws {
     try settings.check()
-    let (x, loss) = (data.x, data.loss)
-    pieces = try network.activations.map(LinearPieces.init(of:))
-    (self.network, self.x, self.loss, self.settings) = (network, x, loss, settings)
-    point = ForwardPass(network, x)
-    (means, images) = (point.inputs, point.outputs)
-    multiplier = Matrix(x.rows, loss.outputs)
-    firstRidge = try RidgeRegression(x.augmented(hasBias: network.hasBias), shift: 0)
+    split = try SplitNetwork(network, data.x, inputs: settings.β, outputs: settings.γ, shift: 0)
+    (loss, self.settings) = (data.loss, settings)
+    multiplier = Matrix(data.x.rows, data.loss.outputs)
   }
 
+  package var network: FeedForward<Element> { split.network }
+  /// Z_l and X_{l+1}.
+  package var point: ForwardPass<Element> { split.point }
+
   private var β: Element { Element(settings.β) }
-  private var γ: Element { Element(settings.γ) }
-  private var last: Int { network.activations.count }
 
   package mutating func sweep() throws {
     sweeps += 1
-    for l in 0..<last {
+    for l in 0..<split.last {
       try updateWeights(l)
       try updateOutputs(l)
       updateInputs(l)
     }
-    try updateWeights(last)
+    try updateWeights(split.last)
     updateLastInputs()
     if Double(sweeps) > settings.warmUp { updateMultiplier() }
   }
 
-  private mutating func updateMean(_ l: Int) {
-    network.preactivate(l == 0 ? x : point.outputs[l - 1], layer: l, into: &means[l])
-  }
-
   package mutating func updateWeights(_ l: Int) throws {
-    let ridge =
-      l == 0
-      ? firstRidge : try RidgeRegression(point.outputs[l - 1].augmented(hasBias: network.hasBias), shift: 0)
-    network.weights[l] = ridge.step(point.inputs[l])
+    split.network.weights[l] = try split.regression(l).step(split.point.inputs[l])
   }
 
   /// X_{l+1}, l < L.
-  package mutating func updateOutputs(_ l: Int) throws {
-    point.outputs[l] = try ridgeOutputs(
-      fitting: point.inputs[l + 1], through: network.weights[l + 1], hasBias: network.hasBias,
-      near: images[l], shift: γ / β)
-  }
+  package mutating func updateOutputs(_ l: Int) throws { try split.updateOutputs(l) }
 
   /// Z_l, l < L.
   package mutating func updateInputs(_ l: Int) {
-    updateMean(l)
-    pieces[l].fit(outputs: point.outputs[l], weight: γ, near: means[l], weight: β, into: &point.inputs[l])
-    network.activations[l].divergence(Element.self).activate(point.inputs[l], into: &images[l])
+    split.updateMean(l)
+    split.updateInputs(l)
   }
 
   /// Z_L: the prox of ℓ/β at X_L W_L + 1 b_Lᵀ − Λ/β.
   package mutating func updateLastInputs() {
-    updateMean(last)
-    var center = means[last]
+    let last = split.last
+    split.updateMean(last)
+    var center = split.means[last]
     center.add(-1 / β, multiplier)
-    _ = loss.prox(of: center, step: 1 / β, into: &point.inputs[last])
+    _ = loss.prox(of: center, step: 1 / β, into: &split.point.inputs[last])
   }
 
   package mutating func updateMultiplier() {
-    multiplier.add(β, point.inputs[last])
-    multiplier.add(-β, means[last])
+    multiplier.add(β, split.point.inputs[split.last])
+    multiplier.add(-β, split.means[split.last])
   }
 
   /// E, at the end of a sweep.
   package var objective: Double {
-    var value =
-      Double(loss.value(at: point.inputs[last])) + Double(multiplier.inner(point.inputs[last]))
-    for l in 0...last {
-      value += settings.β / 2 * squaredDistance(point.inputs[l], means[l])
-      if l < last { value += settings.γ / 2 * squaredDistance(point.outputs[l], images[l]) }
-    }
-    return value
-  }
-}
-
-extension LinearPieces {
-  /// - Throws: `RelativeError.notPiecewiseLinear`.
-  package init(of activation: Activation) throws {
-    guard let pieces = LinearPieces(activation) else {
-      throw RelativeError.notPiecewiseLinear(activation)
-    }
-    self = pieces
+    let z = split.point.inputs[split.last]
+    return Double(loss.value(at: z)) + Double(multiplier.inner(z)) + split.ties
   }
 }

@@ -42,20 +42,11 @@ public struct ThreeSplittingSettings: RelativeSettings {
 /// Weights and bias move together; the authors' code moves one after the other. Cost of a sweep: 8n times the number of
 /// weights, and the squares of the inner widths.
 package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
-  private let x: Matrix<Element>
+  private var split: SplitNetwork<Element>
   private let loss: any Loss<Element>
   private let settings: ThreeSplittingSettings
-  private let pieces: [LinearPieces<Element>]
-  package private(set) var network: FeedForward<Element>
-  /// U_l, and V_l for l < L.
-  package private(set) var point: ForwardPass<Element>
   /// V_L.
   package private(set) var output: Matrix<Element>
-  /// V_{l−1} W_l + 1 b_lᵀ.
-  private var means: [Matrix<Element>]
-  /// φ_l(U_l), l < L.
-  private var images: [Matrix<Element>]
-  private let firstRidge: RidgeRegression<Element>
 
   /// - Throws: `RelativeError` for numbers out of range and activations that are not linear piece by piece.
   package init(
@@ -63,26 +54,25 @@ package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
     settings: ThreeSplittingSettings = ThreeSplittingSettings()
   ) throws {
     try settings.check()
-    let (x, loss) = (data.x, data.loss)
-    pieces = try network.activations.map(LinearPieces.init(of:))
-    (self.network, self.x, self.loss, self.settings) = (network, x, loss, settings)
-    point = ForwardPass(network, x)
-    (means, images) = (point.inputs, point.outputs)
-    output = point.inputs[network.activations.count]
-    firstRidge = try RidgeRegression(
-      x.augmented(hasBias: network.hasBias), shift: Element(settings.α / settings.ρ))
+    split = try SplitNetwork(
+      network, data.x, inputs: settings.ρ, outputs: settings.γ, shift: settings.α / settings.ρ)
+    (loss, self.settings) = (data.loss, settings)
+    output = split.point.inputs[split.last]
   }
+
+  package var network: FeedForward<Element> { split.network }
+  /// U_l, and V_l for l < L.
+  package var point: ForwardPass<Element> { split.point }
 
   private var γ: Element { Element(settings.γ) }
   private var ρ: Element { Element(settings.ρ) }
   private var α: Element { Element(settings.α) }
-  private var last: Int { network.activations.count }
 
   package mutating func sweep() throws {
     updateOutput()
     updateLastInputs()
-    try updateWeights(last)
-    for l in (0..<last).reversed() {
+    try updateWeights(split.last)
+    for l in (0..<split.last).reversed() {
       try updateOutputs(l)
       updateInputs(l)
       try updateWeights(l)
@@ -93,52 +83,36 @@ package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
   package mutating func updateOutput() {
     var center = output
     center.scale(by: α / (γ + α))
-    center.add(γ / (γ + α), point.inputs[last])
+    center.add(γ / (γ + α), split.point.inputs[split.last])
     _ = loss.prox(of: center, step: 1 / (γ + α), into: &output)
   }
 
   /// U_L.
   package mutating func updateLastInputs() {
-    point.inputs[last] = output
-    point.inputs[last].scale(by: γ / (γ + ρ))
-    point.inputs[last].add(ρ / (γ + ρ), means[last])
+    let last = split.last
+    split.point.inputs[last] = output
+    split.point.inputs[last].scale(by: γ / (γ + ρ))
+    split.point.inputs[last].add(ρ / (γ + ρ), split.means[last])
   }
 
   package mutating func updateWeights(_ l: Int) throws {
-    let ridge =
-      l == 0
-      ? firstRidge
-      : try RidgeRegression(point.outputs[l - 1].augmented(hasBias: network.hasBias), shift: α / ρ)
-    var residual = point.inputs[l]
-    residual.add(-1, means[l])
-    network.weights[l].add(1, ridge.step(residual))
-    updateMean(l)
-  }
-
-  private mutating func updateMean(_ l: Int) {
-    network.preactivate(l == 0 ? x : point.outputs[l - 1], layer: l, into: &means[l])
+    var residual = split.point.inputs[l]
+    residual.add(-1, split.means[l])
+    split.network.weights[l].add(1, try split.regression(l).step(residual))
+    split.updateMean(l)
   }
 
   /// V_l, l < L.
   package mutating func updateOutputs(_ l: Int) throws {
-    point.outputs[l] = try ridgeOutputs(
-      fitting: point.inputs[l + 1], through: network.weights[l + 1], hasBias: network.hasBias,
-      near: images[l], shift: γ / ρ)
-    updateMean(l + 1)
+    try split.updateOutputs(l)
+    split.updateMean(l + 1)
   }
 
   /// U_l, l < L.
-  package mutating func updateInputs(_ l: Int) {
-    pieces[l].fit(outputs: point.outputs[l], weight: γ, near: means[l], weight: ρ, into: &point.inputs[l])
-    network.activations[l].divergence(Element.self).activate(point.inputs[l], into: &images[l])
-  }
+  package mutating func updateInputs(_ l: Int) { split.updateInputs(l) }
 
   package var objective: Double {
-    var value = Double(loss.value(at: output)) + settings.γ / 2 * squaredDistance(output, point.inputs[last])
-    for l in 0...last {
-      value += settings.ρ / 2 * squaredDistance(point.inputs[l], means[l])
-      if l < last { value += settings.γ / 2 * squaredDistance(point.outputs[l], images[l]) }
-    }
-    return value
+    let tie = squaredDistance(output, split.point.inputs[split.last])
+    return Double(loss.value(at: output)) + settings.γ / 2 * tie + split.ties
   }
 }
