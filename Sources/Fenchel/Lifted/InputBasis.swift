@@ -11,7 +11,8 @@ struct InputBasis<Element: Scalar>: Sendable {
   /// Λ: the r largest eigenvalues of XᵀX/n, largest first.
   let moments: [Element]
 
-  /// Keeps the directions that hold `share` of the second moment, all of them where it is 1. Cost nd² + 9d³, in Double over a fixed sample of rows.
+  /// Keeps the directions that hold `share` of the second moment, all of them where it is 1. Cost nd² + 9d³, in Double
+  /// over a fixed sample of rows.
   ///
   /// - Throws: `FactorisationError` where an entry of X is not finite.
   init(_ x: Matrix<Element>, share: Double) throws {

@@ -7,12 +7,16 @@ public struct GroupPricing {
   private let program: TwoLayerProgram
   private let cones: PatternCones<Double>
 
-  /// - Parameter deadline: when projections end early: the norms that they give hold as upper bounds.
-  public init(_ program: TwoLayerProgram, deadline: Deadline = .none) {
+  /// - Parameters:
+  ///   - deadline: when projections end early: the norms that they give hold as upper bounds.
+  ///   - work: multiplications that the projections of all groups share, after which each ends early; nil for no
+  ///     such limit.
+  public init(_ program: TwoLayerProgram, deadline: Deadline = .none, work: Int? = nil) {
     self.program = program
+    let groups = program.patterns.count * program.signs.count * program.outputs
     cones = PatternCones(
       program.x, patterns: program.patterns.bits, outputs: program.outputs, deadline: deadline,
-      projections: program.isConstrained ? 2 * program.patterns.count * program.outputs : nil)
+      work: work.map { $0 / max(groups, 1) })
   }
 
   /// A group's price: the norm of its dual constraint (with cones: after the best multipliers found).

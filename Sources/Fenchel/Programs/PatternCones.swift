@@ -16,19 +16,17 @@ struct PatternCones<Element: Scalar>: GroupCones {
   /// - Parameters:
   ///   - patterns: 𝔻: n × P, one row a sample.
   ///   - deadline: when projections end early.
-  ///   - projections: how many share 10¹² multiplications, after which each ends early: for bounds, which hold all
-  ///     the same; nil for no such limit.
+  ///   - work: multiplications after which a projection ends early: its length holds as a bound all the same.
   init(
     _ x: Matrix<Element>, patterns: BitMatrix, outputs: Int, deadline: Deadline = .none,
-    projections: Int? = nil
+    work: Int? = nil
   ) {
     rows = NonnegativeLeastSquares(x, deadline: deadline)
     gates = patterns.transposed
     self.outputs = outputs
     let (n, d) = (x.rows, x.columns)
     let own = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
-    let shared = projections.map { 1_000_000_000_000 / max(n * d, 1) / max($0, 1) }
-    maximumIterations = min(own, shared ?? own)
+    maximumIterations = min(own, work.map { $0 / max(n * d, 1) } ?? own)
   }
 
   private init(_ whole: PatternCones, outputs: Int) {

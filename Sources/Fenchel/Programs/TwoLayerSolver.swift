@@ -58,7 +58,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   /// Bytes that solving the program takes, about: X, the masks twice, eight matrices like the coefficients of the
   /// working set, which is a quarter of the groups or, in Newton's method without cones, all of them, and the matrices
   /// of Newton's method where it is used. Cones keep X once more, projections of all groups, and the faces of the
-  /// working set, half a d × d matrix each.
+  /// working set, half a d × min(n, d) matrix each.
   public static func bytes(_ program: TwoLayerProgram, method: Method) -> Int {
     let (n, d, c) = (program.samples, program.features, program.outputs)
     let p = program.patterns.count * program.signs.count
@@ -68,8 +68,9 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let newton = GroupLassoSolver<GatedOperator<Element>>.newtonBytes(samples: n, outputs: c)
     let matrices = size * (n * d + 8 * n * c + 8 * workingSet * d) + n * p / 4 + (usesNewton ? newton : 0)
     guard program.isConstrained else { return matrices }
-    let faces = usesNewton ? max(workingSet, min(128, p * c)) * d * d / 2 : 0
-    return matrices + size * (n * d + 3 * p * c * d + faces)
+    let held = usesNewton ? max(workingSet, min(128, p * c)) : 0
+    let faces = Double(held) * Double(d) * Double(min(n, d)) / 2  // beyond any Int for absurd shapes
+    return matrices + size * (n * d + 3 * p * c * d) + Int(min(Double(size) * faces, 1e17))
   }
 
   /// Whether a method comes to Newton's for a program.

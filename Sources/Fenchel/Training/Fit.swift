@@ -5,8 +5,8 @@ import LinearAlgebra
 public struct Fit: Sendable {
   public var program: TwoLayerProgram
   public var solution: Solution<TwoLayerPoint>
-  /// The least λ at which the zero network is optimal: exact over the program's patterns, found by search where
-  /// patterns are refined; 0 where all that is found is rounding.
+  /// The least λ at which the zero network is optimal: exact over the program's patterns, or an upper bound where the
+  /// time limit came first; found by search where patterns are refined; 0 where all that is found is rounding.
   public var λMax: Double
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
   public var heuristicViolation: Double?

@@ -1,8 +1,8 @@
 import LinearAlgebra
 
-/// How many bytes training layer by layer takes at its peak, counted before anything of it is made: the data as
-/// read and in the training's precision, copies of the weights, curvatures, and the outputs of all layers for the samples that are
-/// visited together.
+/// How many bytes training layer by layer takes at its peak, counted before anything of it is made: the data as read
+/// and in the training's precision, copies of the weights, curvatures, and the outputs of all layers for the samples
+/// that are visited together.
 struct LayerMemory {
   /// d_0, …, d_{L+1}, with the bias counted among the inputs of each layer.
   private let widths: [Double]

@@ -52,4 +52,13 @@ import Testing
       uniqueKeysWithValues: zip(prices.map(\.group), prices.reversed().map(\.multipliers)))
     #expect(program.dualBound(θ: θ, known: mixed).value <= again.value + 1e-9 * abs(again.value))
   }
+
+  @Test func boundsHoldWhereWorkIsScarce() throws {
+    let program = try program()
+    let θ = minusSlopeAtZero(program)
+    let (little, all) = (program.dualBound(θ: θ, work: 1_000_000_000), program.dualBound(θ: θ, work: nil))
+    #expect(little.norm > all.norm * 1.01, "the limit is felt")
+    #expect(little.value <= all.value)
+    #expect(program.dualBound(θ: θ).norm == all.norm, "a certificate of this size is not limited")
+  }
 }

@@ -81,7 +81,7 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
       inner = .newton(method)
     }
     iterations += 1
-    if problem.cones?.deadline.hasPassed == true { return .advanced }  // with projections that ended early
+    if isOver { return .advanced }  // the step may have taken projections that ended early
     guard outcome == .advanced else { return recover(iterate, outcome, target) }
     keep(iterate)
     if case .accelerated = inner, iterations % 5 != 0 { return .advanced }
@@ -89,6 +89,9 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
     let result = hasSolvedRestricted(iterate, target) ? price(at: iterate, target) : .advanced
     return result == .advanced && isStuck ? recover(iterate, .stalled, target) : result
   }
+
+  /// Whether projections no longer end where they should: steps advance nothing, until the driver ends the run.
+  private var isOver: Bool { problem.cones?.deadline.hasPassed == true }
 
   /// Whether the gap has not fallen for many iterations, though λ has reached its end.
   private var isStuck: Bool {
@@ -105,13 +108,13 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
 extension WorkingSetIteration {
   /// The first pricing, at the starting point and θ = −∇ℓ there.
   private mutating func begin() -> StepOutcome {
-    guard rounds == 0 else { return .stalled }
+    guard rounds == 0 else { return isOver ? .advanced : .stalled }
     var first = best
     problem.loss.gradient(at: first.predictions, into: &first.θ)
     first.θ.scale(by: -1)
     keep(first)
     let norms = priceAll(at: first, isRestrictedKnown: false)
-    if problem.cones?.deadline.hasPassed == true { return .advanced }
+    if isOver { return .advanced }
     let largest = norms.max() ?? 0
     guard largest.isFinite, primal.isFinite else { return .failed }
     let isZero = restricted.groups.isEmpty
@@ -161,8 +164,8 @@ extension WorkingSetIteration {
     return norms
   }
 
-  /// The length below which the first projections, which begin far from their ends, may stop: λ or, with cones, half of
-  /// what the groups of the largest plain norms reach. Groups that short do not enter the first working set before others.
+  /// The length below which the first projections, which begin far from their ends, may stop: λ or, with cones,
+  /// half of what the groups of the largest plain norms reach. Groups that short enter the first working set last.
   private mutating func firstThreshold(_ iterate: RestrictedIterate<Element>) -> Element {
     guard problem.cones != nil else { return problem.λ }
     let plain = problem.map.adjointNorms(iterate.θ)

@@ -19,6 +19,10 @@ extension TwoLayerProgram: Certifiable {
     return strictLoss.value(at: f) + λ * primal.penalty(point.coefficients)
   }
 
+  /// Multiplications that the search for multipliers may take in a certificate: about a minute. Programs beyond it have
+  /// weaker bounds, valid all the same, unless their solver knows the multipliers.
+  public static var certificateWork: Int { 1_000_000_000_000 }
+
   /// A lower bound on the program's optimum from any θ, and how it came about.
   public struct DualBound: Sendable {
     /// The bound: −ℓ*(−tθ), the best over 0 ≤ t ≤ λ/norm.
@@ -29,22 +33,27 @@ extension TwoLayerProgram: Certifiable {
     public var scale: Double
   }
 
-  /// The bound that θ gives. With cones, `known` are multipliers that may show θ to be feasible.
-  public func dualBound(θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]) -> DualBound {
+  /// The bound that θ gives. With cones, `known` are multipliers that may show θ to be feasible, and `work` is what may
+  /// be spent on the search for others, in multiplications; nil for as much as it takes.
+  public func dualBound(
+    θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:],
+    work: Int? = TwoLayerProgram.certificateWork
+  ) -> DualBound {
     isConstrained
-      ? dualBoundAndPrices(θ: θ, known: known).bound
+      ? dualBoundAndPrices(θ: θ, known: known, work: work).bound
       : dualBound(along: strictLoss.feasibleDirection(θ), threshold: 0, [])
   }
 
   /// The bound that θ gives, and the prices of the groups whose plain norm exceeds λ. With cones these get their
   /// multipliers α from non-negative least squares; the norm that counts is then evaluated afresh from these.
   func dualBoundAndPrices(
-    θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]
+    θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:],
+    work: Int? = TwoLayerProgram.certificateWork
   ) -> (bound: DualBound, prices: [GroupPricing.Price]) {
     let θ = strictLoss.feasibleDirection(θ)
     // Known multipliers are as good as new ones where they miss λ by rounding.
     let threshold = known.isEmpty ? λ : λ * (1 + 1e-11)
-    let prices = GroupPricing(self).prices(θ: θ, above: threshold, known: known)
+    let prices = GroupPricing(self, work: work).prices(θ: θ, above: threshold, known: known)
     return (dualBound(along: θ, threshold: threshold, prices), prices)
   }
 
