@@ -45,7 +45,8 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
   }
   let rounding = 1e-9 * max(1, abs(primal))
   var dual = program.dualBound(θ: θ).value
-  if dual < proof.dual - rounding {  // the solver may have known better multipliers than the first search finds
+  // The solver may have known better multipliers than the first search finds.
+  if dual < proof.dual - rounding {
     dual = program.dualBound(θ: θ, work: nil).value
   }
   let recomputed = Certificate(primal: primal, dual: dual, scope: proof.scope)
