@@ -22,6 +22,14 @@ import Testing
     (["train", "digits", "--model", "rellu"], "did you mean relu?"),
     (["train", "digits", "--solver", "x"], "--solver"),
     (["train", "digits", "--time-limit", "-5"], "--time-limit"),
+    (["train", "digits", "--bound", "quik"], "did you mean quick?"),
+    (["train", "digits", "--bound-time", "-1"], "--bound-time"),
+    (["train", "digits", "--bound-time", "nan"], "--bound-time"),
+    (["train", "digits", "--model", "mlp", "--bound", "tight"], "--bound is not for the model mlp"),
+    (
+      ["train", "iris", "--model", "gated-relu", "--bound-time", "2"],
+      "--bound is not for the model gated-relu"
+    ),
     (["train", "digits", "--max-memory", "0"], "--max-memory"),
     (["train", "digits", "--seed", "-1"], "--seed"),
     (["train", "digits", "extra"], "extra"),

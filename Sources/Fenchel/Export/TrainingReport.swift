@@ -79,6 +79,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     /// Largest relative violation max |θᵀ(Xw)₊|/λ − 1 over ‖w‖ ≤ 1 that a search found: an estimate, never a
     /// bound. Nil where no search was made; 0 or less where none was found.
     public var heuristicViolation: Double?
+    /// The bound over networks of any width, where there is one.
+    public var global: GlobalSummary?
 
     public init(_ certificate: Certificate, heuristicViolation: Double? = nil) {
       primal = certificate.primal
@@ -87,6 +89,41 @@ public struct TrainingReport: Codable, Sendable, Equatable {
       relativeGap = certificate.relativeGap
       scope = certificate.scope
       self.heuristicViolation = heuristicViolation
+    }
+  }
+
+  /// A proven lower bound on the objective of every network of any width.
+  public struct GlobalSummary: Codable, Sendable, Equatable {
+    @FiniteOrNull public var bound: Double
+    public var kind: Kind
+    /// (primal − bound)/max(1, |primal|).
+    @FiniteOrNull public var relativeGap: Double
+    /// Seconds that the search for the bound took.
+    public var seconds: Double
+    /// How it is proven: `patterns`, `multipliers` or `cones`.
+    public var proof: String
+    /// Of a proof by cones: how many for a sign and output at most.
+    public var cones: Int?
+
+    /// What the bound says of the network.
+    public enum Kind: String, Codable, Sendable {
+      /// The network is no further from the best of any width than the gap says.
+      case certified
+      /// The gap is at most 1e-4: there is no better network to speak of.
+      case exact
+    }
+
+    public init(_ bound: GlobalBound, primal: Double) {
+      self.bound = bound.value
+      let gap = (primal - bound.value) / max(1, abs(primal))
+      relativeGap = gap
+      kind = gap <= GlobalBounding.exactness ? .exact : .certified
+      seconds = bound.seconds
+      switch bound.proof {
+      case .patterns: proof = "patterns"
+      case .multipliers: proof = "multipliers"
+      case .cones(_, _, let count): (proof, cones) = ("cones", count)
+      }
     }
   }
 

@@ -14,6 +14,8 @@ public struct Fit: Sendable {
   public var localObjective: Double?
   /// Where the time of a refinement went.
   public var phases: RefinementPhases?
+  /// A bound over networks of any width, where one was looked for and found.
+  public var globalBound: GlobalBound?
 }
 
 /// Solves training problems as convex programs: chooses patterns, λ and solver as the settings say.
@@ -85,7 +87,7 @@ public struct Fitting {
     }
   }
 
-  private func program(_ patterns: ActivationPatterns, λ: Double) throws -> TwoLayerProgram {
+  func program(_ patterns: ActivationPatterns, λ: Double) throws -> TwoLayerProgram {
     try TwoLayerProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
       patterns: patterns, isConstrained: isConstrained)

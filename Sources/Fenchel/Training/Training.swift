@@ -30,7 +30,10 @@ public func train(
     return try TrainingSummary(problem, data, test, settings).result(of: outcome, seconds: seconds)
   }
   let fitting = Fitting(problem, settings: settings, cancellation: cancellation, progress: progress)
-  let (fit, seconds) = try timed { try fitting.fit() }
+  let (fit, seconds) = try timed {
+    let (fit, seconds) = try timed { try fitting.fit() }
+    return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
+  }
   return try TrainingSummary(problem, data, test, settings).result(of: fit, seconds: seconds)
 }
 
@@ -77,6 +80,7 @@ struct TrainingSummary {
     report.lambdaMax = fit.λMax
     report.patterns = .init(count: fit.program.patterns.count, exact: fit.program.patterns.isExact)
     report.certificate = .init(fit.solution.certificate, heuristicViolation: fit.heuristicViolation)
+    report.certificate?.global = fit.globalBound.map { .init($0, primal: fit.solution.certificate.primal) }
     report.refinement = fit.phases
     return result(network, report, fit.solution.status, certificate: certificateTensors(fit))
   }
@@ -140,7 +144,7 @@ struct TrainingSummary {
       "theta": Tensor(fit.solution.dualPoint.θ),
       "patterns": Tensor(fit.program.patterns.bits.transposed),
       "gates": Tensor(fit.program.patterns.gates),
-    ]
+    ].merging(fit.globalBound?.tensors ?? [:]) { own, _ in own }
   }
 }
 

@@ -7,6 +7,8 @@ public struct VerificationResult: Codable, Sendable, Equatable {
   public var recomputed: Certificate
   /// As the model file states it.
   public var stored: Certificate
+  /// The bound over networks of any width that the file's proof gives, where the report has one.
+  public var globalBound: Double?
   /// Whether the network is a point of the program over the stored patterns: if not, the bound says nothing of it.
   public var isFeasible: Bool
   /// What else the report says that the recomputation denies: its gap, its status, the network's objective, its scores.
@@ -53,13 +55,19 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
   let stored = Certificate(
     primal: proof.primal, dual: proof.dual, scope: proof.scope)
   let isFeasible = program.contains(model.network)
-  let falseStatements = try falseStatements(of: model, proof, recomputed, data)
+  let globalBound = proof.global.flatMap {
+    GlobalBound.recomputed(from: model.certificate, $0, program, dual: recomputed.dual)
+  }
+  let falseStatements =
+    try falseStatements(of: model, proof, recomputed, data)
+    + falseStatements(of: proof.global, recomputed: globalBound, primal: proof.primal)
   let agrees =
     isFeasible && falseStatements.isEmpty && recomputed.primal <= stored.primal + rounding
     && recomputed.dual >= stored.dual - rounding
     && recomputed.dual <= recomputed.primal + rounding
   return VerificationResult(
-    recomputed: recomputed, stored: stored, isFeasible: isFeasible, falseStatements: falseStatements,
+    recomputed: recomputed, stored: stored, globalBound: globalBound, isFeasible: isFeasible,
+    falseStatements: falseStatements,
     agrees: agrees)
 }
 
@@ -87,6 +95,26 @@ private func falseStatements(
   ].compactMap { $0 }
   if report.status == Status.solved.name, recomputed.relativeGap > report.settings.tolerance * (1 + 1e-6) {
     found.append("the gap is above the tolerance, so that the program is not solved")
+  }
+  return found
+}
+
+/// What a report says of the bound over all networks and its proof does not show.
+private func falseStatements(
+  of stored: TrainingReport.GlobalSummary?, recomputed: Double?, primal: Double
+) -> [String] {
+  guard let stored else { return [] }
+  let (scale, bound) = (max(1, abs(primal)), recomputed ?? -.infinity)
+  let gap = (primal - stored.bound) / scale
+  var found: [String] = []
+  if !(stored.bound <= bound + 1e-9 * scale) {
+    found.append("the bound over all networks is \(bound), not \(stored.bound)")
+  }
+  if !(bound <= primal + 1e-9 * scale) || !(abs(stored.relativeGap - gap) <= 1e-9) {
+    found.append("the gap to the bound over all networks is \(gap), not \(stored.relativeGap)")
+  }
+  if stored.kind == .exact, !(gap <= GlobalBounding.exactness * (1 + 1e-6)) {
+    found.append("the network is not proven to be the best of any width")
   }
   return found
 }

@@ -53,10 +53,13 @@ struct VerifyCommand: ParsableCommand {
       return "THE CERTIFICATE DOES NOT HOLD for this model and data"
         + (reasons.isEmpty ? "" : ": " + reasons.joined(separator: "; "))
     }
-    Terminal.output(
-      TextTable.labelled([
-        (label: "recomputed", text: line(result.recomputed)), (label: "stored", text: line(result.stored)),
-        (label: "verdict", text: verdict(result)),
-      ]))
+    var lines = [
+      (label: "recomputed", text: line(result.recomputed)), (label: "stored", text: line(result.stored)),
+    ]
+    if let bound = result.globalBound {
+      lines.append((label: "any width", text: "every network's objective ≥ \(Format.significant(bound, 12))"))
+    }
+    lines.append((label: "verdict", text: verdict(result)))
+    Terminal.output(TextTable.labelled(lines))
   }
 }

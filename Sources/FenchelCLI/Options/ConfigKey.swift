@@ -17,7 +17,7 @@ enum ConfigKey {
     "hidden": .list, "activation": .word, "init": .word, "initialiser": .word, "epochs": .natural,
     "batch-size": .natural,
     "input-share": .number, "dual-steps": .natural, "sketch": .natural, "optimizer": .word,
-    "learning-rate": .number, "schedule": .word,
+    "bound": .word, "bound-time": .number, "learning-rate": .number, "schedule": .word,
     "weight-decay": .number, "numbers": .list, "ratios": .list,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]

@@ -49,6 +49,14 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Arithmetic of the solver; certificates are always double.")
   var precision: Precision = .float
 
+  @Option(help: "Work for the bound over ReLU networks of any width (default: quick).")
+  var bound: BoundEffort?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop looking for that bound after this many seconds.", valueName: "s"))
+  var boundTime: Double?
+
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads (default: all processors).", valueName: "n"))
   var threads: Int?
 
@@ -77,6 +85,9 @@ struct TrainingOptions: ParsableArguments {
     }
     try Check.threads(threads)
     try Check.positive(timeLimit, "--time-limit")
+    if let boundTime, !(boundTime.isFinite && boundTime >= 0) {
+      throw ValidationError("--bound-time \(boundTime) must be a number of seconds, 0 or more")
+    }
     try Check.positive(maxMemory, "--max-memory")
     if let count = Int(patterns), !(1...100_000_000).contains(count) {
       throw ValidationError("--patterns \(count) must lie between 1 and 100000000")
@@ -103,6 +114,11 @@ struct TrainingOptions: ParsableArguments {
     settings.timeLimit = timeLimit
     settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
     settings.threads = threads
+    guard model == .relu || bound == nil && boundTime == nil else {
+      throw UsageError(
+        "--bound is not for the model \(model.rawValue): only ReLU networks have a bound over all widths")
+    }
+    if model == .relu { (settings.bound, settings.boundTime) = (bound ?? .quick, boundTime) }
     guard let start else { return settings }
     guard standardise || !start.isScaled else {
       throw UsageError("\(start.source) was trained on scaled data; leave --no-standardise away")
@@ -133,6 +149,7 @@ extension ModelKind: ExpressibleByArgument {}
 extension LossKind: ExpressibleByArgument {}
 extension SolverChoice: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
+extension BoundEffort: ExpressibleByArgument {}
 
 /// Checks of numbers that options give.
 enum Check {

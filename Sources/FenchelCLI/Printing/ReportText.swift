@@ -12,6 +12,7 @@ struct ReportText {
       (label: "data", text: data), (label: "model", text: model),
     ]
     if let certificate { lines.append((label: "certificate", text: certificate)) }
+    if let bound { lines.append((label: "any width", text: bound)) }
     if let refinement { lines.append((label: "refinement", text: refinement)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
@@ -64,6 +65,20 @@ struct ReportText {
       : "for these \(patterns.count) patterns only"
     return "\(Format.number(proof.dual)) ≤ optimum ≤ \(Format.number(proof.primal)) · "
       + "relative gap \(Format.scientific(proof.relativeGap)) · \(scope)"
+  }
+
+  /// The bound over networks of any width.
+  private var bound: String? {
+    guard let global = report.certificate?.global, report.certificate?.scope != .exact else { return nil }
+    let bound = "every network's objective ≥ \(Format.number(global.bound))"
+    let primal = report.certificate?.primal ?? .nan
+    let share = primal > 0 ? " · \(Format.percent(max(0, global.bound / primal))) of this one's" : ""
+    switch global.kind {
+    case .exact:
+      return
+        "\(bound) · relative gap \(Format.scientific(global.relativeGap)) · proof that no network is better"
+    case .certified: return "\(bound)\(share) · certified"
+    }
   }
 
   /// Where the time of a refinement went.

@@ -67,6 +67,15 @@ struct StrictLoss {
     }
   }
 
+  /// Where the loss of one entry is least, −∞ or ∞ where it falls for ever; of softmax where all other scores are fixed.
+  func minimiser(_ y: Double) -> Double {
+    switch kind {
+    case .squared, .huber, .absolute, .quantile: y
+    case .logistic, .hinge, .squaredHinge, .softmax: y > 0 ? .infinity : -.infinity
+    case .poisson: y > 0 ? log(y) : -.infinity
+    }
+  }
+
   /// ℓ*(a) for one entry.
   private func conjugate(_ a: Double, _ y: Double) -> Double {
     switch kind {

@@ -1,0 +1,82 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A lower bound on the training objective of every two-layer ReLU network of any width whose neurons each feed one
+/// output: for dual points θ with |Σ_i θ_ij (x_iᵀw)₊| ≤ λ for all ‖w‖ ≤ 1 and all j the dual objective −ℓ*(−θ) bounds
+/// them all, and for any θ so do its multiples within the upper bounds U_j on those maxima.
+public struct GlobalBound: Sendable {
+  public var value: Double
+  public var proof: Proof
+  /// Seconds that the search for it took.
+  public var seconds = 0.0
+
+  /// How the U_j are shown.
+  public enum Proof: Sendable {
+    /// The program has all patterns of the data: its own certificate bounds every network.
+    case patterns
+    /// Explicit multipliers, checked by one factorisation for each sign and output.
+    case multipliers(BoundMultipliers)
+    /// A branch and bound over cones that found no more than `lengths` (c × 2: both signs), for the dual point θ; checked
+    /// by another one with these as its targets, of about so many `cones`.
+    case cones(θ: Matrix<Double>, lengths: Matrix<Double>, cones: Int)
+  }
+}
+
+/// How much work goes into the bound over all networks.
+public enum BoundEffort: String, Codable, Sendable, CaseIterable {
+  case none
+  /// The relaxation, as far as it takes a second or two, and for up to six features some thousand cones.
+  case quick
+  /// The relaxation whatever it takes, and for up to six features half a million cones for each sign and output.
+  case tight
+
+  /// Multiplications of the relaxation.
+  var relaxationWork: Double {
+    switch self {
+    case .none: 0
+    case .quick: 2e10
+    case .tight: 1e14
+    }
+  }
+
+  /// Cones for each sign and output.
+  var cones: Int {
+    switch self {
+    case .none: 0
+    case .quick: 2000
+    case .tight: 500_000
+    }
+  }
+}
+
+extension StrictLoss {
+  /// Whether a sum over outputs, so that the bounds of the outputs add up.
+  private var isSeparable: Bool { kind != .softmax }
+
+  private func restricted(toOutput j: Int) -> StrictLoss {
+    StrictLoss(
+      kind: kind, parameters: parameters, targets: Matrix(column: targets.column(j)), weights: weights)
+  }
+
+  /// The largest −ℓ*(−tθ) with tU_j ≤ λ for every output j, each with a t of its own where the loss is a sum over them.
+  /// θ is a feasible direction.
+  func dualValue(_ θ: Matrix<Double>, lengths: [Double], λ: Double) -> Double {
+    func limit(_ length: Double) -> Double { length > 0 ? λ / length * (1 - 4 * Double.ulpOfOne) : 1e300 }
+    guard lengths.allSatisfy(\.isFinite) else { return -.infinity }
+    guard isSeparable, θ.columns > 1 else {
+      return bestScale(θ, upTo: limit(lengths.max() ?? 0)).value
+    }
+    var sum = CompensatedSum()
+    for j in 0..<θ.columns {
+      sum += restricted(toOutput: j).bestScale(Matrix(column: θ.column(j)), upTo: limit(lengths[j])).value
+    }
+    return sum.value
+  }
+
+  /// Where ℓ is least in each entry alone, the others fixed: ±∞ where it falls for ever.
+  var minimisers: Matrix<Double> {
+    var result = targets
+    for i in 0..<result.count { result.storage[i] = minimiser(targets.storage[i]) }
+    return result
+  }
+}

@@ -1,0 +1,147 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Looks for a bound over all networks near a solution of a program with cones.
+package struct GlobalBounding {
+  private let program: TwoLayerProgram
+  package var effort = BoundEffort.quick
+  var deadline = Deadline.none
+  var maximumBytes = Int.max
+  private let strict: StrictLoss
+  private let reduction: RankReduction
+
+  /// The largest rank at which cones are cut.
+  static var mostFeatures: Int { 6 }
+  /// The relative gap at which a bound counts as a proof of optimality.
+  static var exactness: Double { 1e-4 }
+
+  package init(_ program: TwoLayerProgram) {
+    self.program = program
+    strict = program.strictLoss
+    reduction = RankReduction(program.x)
+  }
+
+  /// Whether cones can be cut.
+  var isNarrow: Bool { (1...Self.mostFeatures).contains(reduction.rank) && effort != .none }
+
+  /// What a search came to.
+  package struct Outcome {
+    package var bound: GlobalBound?
+    /// Unit vectors in patterns that violate the dual constraint.
+    package var found: NeuronSet
+  }
+
+  /// The best bound that the effort gives, never above the solution's objective; nil where there is none.
+  package func bound(near solution: Solution<TwoLayerPoint>) -> Outcome {
+    var outcome = Outcome(bound: nil, found: .none(features: program.features))
+    guard effort != .none else { return outcome }
+    let primal = solution.certificate.primal
+    let (_, seconds) = timed {
+      if program.patterns.isExact {
+        outcome.bound = GlobalBound(value: solution.certificate.dual, proof: .patterns)
+      } else if isNarrow || reduction.rank == 0 {
+        outcome = cutCones(solution.dualPoint.θ)
+      }
+      let isExact = outcome.bound.map { primal - $0.value <= Self.exactness * max(1, abs(primal)) } ?? false
+      guard !isExact, let relaxed = relax(), relaxed.value > outcome.bound?.value ?? -.infinity else {
+        return
+      }
+      outcome.bound = relaxed
+    }
+    outcome.bound?.seconds = seconds
+    // A bound above a network's objective would be an error, not a bound.
+    guard let value = outcome.bound?.value, value.isFinite, value <= primal + 1e-9 * max(1, abs(primal))
+    else {
+      outcome.bound = nil
+      return outcome
+    }
+    return outcome
+  }
+}
+
+// MARK: The relaxation
+
+extension GlobalBounding {
+  /// Widths of the roundings, one after another.
+  private static var widths: [Double] { [0.03, 0.01, 0.003, 0.001, 0.0003] }
+
+  /// The best bound of the relaxation's minimisers; nil where it takes too much work or memory.
+  private func relax() -> GlobalBound? {
+    let (x, c) = (reduction.rotated, program.outputs)
+    let evaluations = Int(min(1e6, effort.relaxationWork / max(1, RectifierRelaxation.work(x, outputs: c))))
+    guard evaluations >= 40, RectifierRelaxation.bytes(x, outputs: c) <= maximumBytes, x.columns > 0
+    else { return nil }
+    let zero = program.loss.value(at: Matrix(x.rows, c))
+    guard zero > 0, zero.isFinite else { return nil }
+    var relaxation = RectifierRelaxation(
+      x: x, loss: program.loss, minimisers: strict.minimisers, λ: program.λ)
+    var point = relaxation.start(seed: 0, size: zero / 20)
+    var best: GlobalBound?
+    for (stage, ε) in Self.widths.enumerated() where !deadline.hasPassed {
+      relaxation.round(by: ε, loss: smooth(program.loss, by: ε))
+      let isLast = stage == Self.widths.count - 1
+      let method = LBFGS(
+        memory: 20, maximumEvaluations: evaluations / Self.widths.count,
+        decreaseTolerance: isLast ? 1e-9 : 1e-8)
+      let run = method.minimise(from: point, shouldContinue: { _ in !deadline.hasPassed }) {
+        relaxation.value(at: $0, into: &$1)
+      }
+      point = run.point
+      var gradient = run.gradient
+      _ = relaxation.value(at: point, into: &gradient)
+      let multipliers = relaxation.multipliers()
+      let value = multipliers.value(program.x, strict, λ: program.λ)
+      if value > best?.value ?? -.infinity {
+        best = GlobalBound(value: value, proof: .multipliers(multipliers))
+      }
+    }
+    return best
+  }
+
+  /// The loss, or where it has kinks its Moreau envelope.
+  private func smooth(_ loss: any Loss<Double>, by μ: Double) -> any SmoothFunction<Double> {
+    func envelope<L: Loss<Double>>(of loss: L) -> any SmoothFunction<Double> {
+      (try? MoreauEnvelope(loss, μ)) ?? loss
+    }
+    return loss.isPiecewiseLinear ? envelope(of: loss) : loss
+  }
+}
+
+// MARK: Cones
+
+extension GlobalBounding {
+  /// The bound of θ by branch and bound, and the largest violations that it met.
+  private func cutCones(_ θ: Matrix<Double>) -> Outcome {
+    let θ = strict.feasibleDirection(θ)
+    let (c, λ) = (program.outputs, program.λ)
+    let target = λ * (1 + 0.7 * Self.exactness)
+    var lengths = Matrix<Double>(c, 2)
+    var found = NeuronSet.none(features: program.features)
+    var cones = 0
+    for j in 0..<c {
+      for (s, σ) in [1.0, -1.0].enumerated() {
+        let coefficients = θ.column(j).map { σ * $0 }
+        guard reduction.rank > 0 else {
+          lengths[j, s] = reduction.excess(coefficients)
+          continue
+        }
+        var search = SphericalBranchAndBound(x: reduction.rotated, c: coefficients, target: target)
+        search.run(cones: effort.cones) { !deadline.hasPassed }
+        lengths[j, s] = search.bound + reduction.excess(coefficients)
+        cones = max(cones, search.cones)
+        guard search.largestValue > target else { continue }
+        found = found.appending(
+          NeuronSet(vectors: lifted(search.maximiser), signs: [σ], outputs: [j]))
+      }
+    }
+    let most = (0..<c).map { max(lengths[$0, 0], lengths[$0, 1]) }
+    let value = strict.dualValue(θ, lengths: most, λ: λ)
+    return Outcome(
+      bound: GlobalBound(value: value, proof: .cones(θ: θ, lengths: lengths, cones: cones)), found: found)
+  }
+
+  /// A direction in the features from one in the rotated ones: Q v, by the rows of X that span.
+  private func lifted(_ v: [Double]) -> Matrix<Double> {
+    matrixProduct(Matrix(1, v.count, storage: v), .no, reduction.basis, .no)
+  }
+}

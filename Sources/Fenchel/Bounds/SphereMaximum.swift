@@ -1,0 +1,118 @@
+import LinearAlgebra
+
+/// max_{‖w‖ = 1} bᵀw + wᵀQ w ≤ ρ + ¼ bᵀ(ρI − Q)⁻¹b for every ρ above the eigenvalues of Q, with equality at the best ρ
+/// (Lagrangian duality of the trust region problem).
+package struct SphereMaximum {
+  private let linear: [Double]
+  private let quadratic: Matrix<Double>
+
+  /// b and the symmetric Q.
+  package init(linear: [Double], quadratic: Matrix<Double>) {
+    (self.linear, self.quadratic) = (linear, quadratic)
+  }
+
+  /// A bound that rounding cannot break, +∞ where there is none in Double: ρ from eigenvalues, the proof that ρI − Q
+  /// is positive definite by a Cholesky factorisation with a shift above its rounding, the quadratic form from an
+  /// approximate solution v and its residual r: bᵀM⁻¹b ≤ bᵀv + vᵀr + ‖r‖²/λ_min(M).
+  package var upperBound: Double {
+    let size = linear.reduce(quadratic.storage.reduce(0) { max($0, abs($1)) }) { max($0, abs($1)) }
+    guard size.isFinite, linear.allSatisfy({ !$0.isNaN }), quadratic.storage.allSatisfy({ !$0.isNaN })
+    else { return .infinity }
+    guard size > 0 else { return 0 }
+    // Powers of two round nothing; entries that vanish beside the largest only leave a tiny room.
+    let scale = Double(sign: .plus, exponent: -max(-1000, min(1000, size.exponent)), significand: 1)
+    var scaled = quadratic
+    scaled.scale(by: scale)
+    let problem = SphereMaximum(linear: linear.map { scale * $0 }, quadratic: scaled)
+    guard let ρ = problem.multiplier, let bound = problem.bound(ρ) else { return .infinity }
+    return (bound + 1e-290) / scale
+  }
+
+  /// The best ρ.
+  private var multiplier: Double? {
+    guard let eigen = try? SymmetricEigen(quadratic) else { return nil }
+    let (values, d) = (eigen.values, linear.count)
+    let top = values.last ?? 0
+    let size = StrictArithmetic.norm(linear)
+    let spread = max(abs(values.first ?? 0), abs(top), size)
+    guard spread > 0 else { return 0 }
+    let parts = (0..<d).map { StrictArithmetic.dot(eigen.vectorsTransposed.row($0), linear) }
+    func excess(_ ρ: Double) -> Double {
+      var sum = 0.0
+      for (part, value) in zip(parts, values) { sum += part * part / ((ρ - value) * (ρ - value)) }
+      return sum / 4 - 1
+    }
+    var (low, high) = (top + 4e-9 * Double(d) * spread, top + max(size, 1e-8 * Double(d) * spread))
+    if excess(low) <= 0 { return low }
+    for _ in 0..<60 {
+      let middle = (low + high) / 2
+      if excess(middle) > 0 { low = middle } else { high = middle }
+    }
+    return high
+  }
+
+  private func bound(_ ρ: Double) -> Double? {
+    let (d, u) = (linear.count, Double.ulpOfOne / 2)
+    var m = quadratic
+    var trace = 0.0
+    for a in 0..<d {
+      for b in 0..<d { m[a, b] = -m[a, b] }
+      m[a, a] += ρ
+      trace += abs(m[a, a])
+    }
+    // What the diagonal and a factorisation that ends may have rounded (Higham 2002, thm 10.7), and λ_min besides.
+    let rounding = 4 * Double(d + 4) * u * (trace + abs(ρ))
+    let least = 1e-9 * trace
+    var shifted = m
+    for a in 0..<d { shifted[a, a] -= rounding + least }
+    guard let factor = PlainCholesky(shifted) else { return nil }
+    let v = factor.solve(linear)
+    var (form, residualSquare) = (CompensatedSum(), 0.0)
+    for a in 0..<d {
+      var r = CompensatedSum()
+      r += linear[a]
+      for b in 0..<d { r.add(-m[a, b], times: v[b]) }
+      form.add(linear[a], times: v[a])
+      form.add(v[a], times: r.value)
+      residualSquare += r.value * r.value * (1 + 1e-10) + 1e-300
+    }
+    let value = ρ + 0.25 * (form.value + 2 * residualSquare / least)
+    return value + 1e-14 * (abs(ρ) + abs(form.value))
+  }
+}
+
+/// A = L Lᵀ by plain loops; nil where A is not positive definite.
+struct PlainCholesky {
+  private var l: Matrix<Double>
+
+  init?(_ a: Matrix<Double>) {
+    let d = a.rows
+    l = a
+    for j in 0..<d {
+      for i in j..<d {
+        var sum = l[i, j]
+        for k in 0..<j { sum -= l[i, k] * l[j, k] }
+        if i == j {
+          guard sum > 0, sum.isFinite else { return nil }
+          l[j, j] = sum.squareRoot()
+        } else {
+          l[i, j] = sum / l[j, j]
+        }
+      }
+    }
+  }
+
+  func solve(_ b: [Double]) -> [Double] {
+    let d = l.rows
+    var x = b
+    for i in 0..<d {
+      for k in 0..<i { x[i] -= l[i, k] * x[k] }
+      x[i] /= l[i, i]
+    }
+    for i in stride(from: d - 1, through: 0, by: -1) {
+      for k in i + 1..<d { x[i] -= l[k, i] * x[k] }
+      x[i] /= l[i, i]
+    }
+    return x
+  }
+}

@@ -1,0 +1,64 @@
+import ConvexOptimization
+import LinearAlgebra
+
+extension Fitting {
+  /// A fit of a ReLU network with the bound over networks of any width. Where the search for it meets patterns that the
+  /// program lacks, a refined fit takes them in and is solved anew: with few features until none is left.
+  ///
+  /// - Parameter seconds: what the time limit leaves; nil without one.
+  func bounded(_ fit: Fit, seconds: Double?) throws -> Fit {
+    let effort = settings.bound ?? .quick
+    guard fit.program.isConstrained, effort != BoundEffort.none, cancellation?.isRequested != true,
+      fit.solution.status != .stoppedAtLimit(.time)
+    else { return fit }
+    var fit = fit
+    let time = [seconds, settings.boundTime].compactMap { $0 }.min()
+    let (began, clock) = (ContinuousClock().now, ContinuousClock())
+    let deadline = Deadline(in: time, cancellation: cancellation)
+    var left: Double? { time.map { max(0, $0 - began.duration(to: clock.now).seconds) } }
+    let isRefined = if case .refine = settings.patterns { true } else { false }
+    for round in 0...Self.mostRounds {
+      var bounding = GlobalBounding(fit.program)
+      bounding.effort = effort
+      bounding.deadline = deadline
+      bounding.maximumBytes = settings.memoryLimit
+      if round == 0, isRefined, bounding.isNarrow, let finer = try solvedFinely(fit, fit.program, left) {
+        fit = finer
+      }
+      let outcome = bounding.bound(near: fit.solution)
+      let spent = fit.globalBound?.seconds ?? 0
+      fit.globalBound = outcome.bound
+      fit.globalBound?.seconds += spent
+      guard isRefined, outcome.found.count > 0, round < Self.mostRounds, !deadline.hasPassed else { break }
+      let patterns = try fit.program.patterns.adding(outcome.found.vectors, for: problem.x)
+      guard patterns.count > fit.program.patterns.count else { break }
+      let larger = try program(patterns, λ: fit.program.λ)
+      guard let better = try solvedFinely(fit, larger, left) else { break }
+      fit = better
+    }
+    return fit
+  }
+
+  /// Times that patterns met by the search for the bound are taken in.
+  private static var mostRounds: Int { 10 }
+
+  /// The fit with a program that has its patterns, solved from its solution, finely enough that its own gap spoils no proof;
+  /// nil where that made it no better.
+  private func solvedFinely(_ fit: Fit, _ program: TwoLayerProgram, _ seconds: Double?) throws -> Fit? {
+    let limits = Limits(
+      tolerance: min(settings.tolerance, GlobalBounding.exactness / 5), maximumIterations: 100_000,
+      seconds: seconds, cancellation: cancellation)
+    let solving = ProgramSolving(
+      solver: settings.solver, limits: limits, maximumBytes: settings.memoryLimit, progress: progress)
+    var solution = try solving.solve(program, from: fit.solution.point)
+    let (old, new) = (fit.solution.certificate, solution.certificate)
+    guard new.primal <= old.primal, new.relativeGap <= max(settings.tolerance, old.relativeGap) else {
+      return nil
+    }
+    solution.iterations += fit.solution.iterations
+    if new.relativeGap <= settings.tolerance { solution.status = .solved }
+    var result = fit
+    (result.program, result.solution) = (program, solution)
+    return result
+  }
+}

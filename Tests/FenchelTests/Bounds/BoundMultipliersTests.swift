@@ -1,0 +1,101 @@
+import ConvexOptimization
+import Fenchel
+import FenchelTestSupport
+import LinearAlgebra
+import Testing
+
+/// Bounds by multipliers hold whatever the multipliers are.
+struct BoundMultipliersTests {
+  /// Σ c_i (x_iᵀw)₊.
+  private func value(_ x: Matrix<Double>, _ c: [Double], _ w: [Double]) -> Double {
+    (0..<x.rows).reduce(0) { sum, i in
+      sum + c[i] * max(0, zip(x.row(i), w).reduce(0) { $0 + $1.0 * $1.1 })
+    }
+  }
+
+  /// The largest value over the directions Σ_{i ∈ S} c_i x_i of all sets S, where the maximum is unless it is on a border.
+  private func reached(_ x: Matrix<Double>, _ c: [Double]) -> Double {
+    var best = 0.0
+    for set in 1..<1 << x.rows {
+      var w = [Double](repeating: 0, count: x.columns)
+      for i in 0..<x.rows where set >> i & 1 == 1 {
+        for a in 0..<x.columns { w[a] += c[i] * x[i, a] }
+      }
+      let norm = StrictArithmetic.norm(w)
+      if norm > 0, norm.isFinite { best = max(best, value(x, c, w.map { $0 / norm })) }
+    }
+    return best
+  }
+
+  @Test("No multipliers, sensible or not, give a length below one that is reached", arguments: 0..<20)
+  func soundness(_ part: Int) {
+    var random = SplitMix64(seed: UInt64(part) + 1)
+    let odd = [0, -1, 1e-300, 1e300, Double.nan, .infinity, -.infinity, -0.5, 2]
+    func draw() -> Double { random.next() % 4 == 0 ? odd[Int(random.next() % 9)] : random.normal() }
+    for trial in 0..<5000 {
+      let (n, d) = (1 + Int(random.next() % 5), 1 + Int(random.next() % 3))
+      var x: Matrix<Double> = random.matrix(n, d)
+      if trial % 7 == 0 { for a in 0..<d { x[n - 1, a] = x[0, a] * (trial % 2 == 0 ? 1 : -2) } }
+      if trial % 11 == 0 { for a in 0..<d { x[0, a] = 0 } }
+      let θ: Matrix<Double> = random.matrix(n, 1)
+      func multipliers() -> Matrix<Double> { Matrix(n, 1, storage: (0..<n).map { _ in draw() }) }
+      let proof = BoundMultipliers(
+        θ: θ, widths: multipliers(), slopes: multipliers(), curvatures: multipliers())
+      for σ in [1.0, -1.0] {
+        let bound = proof.bound(x, output: 0, sign: σ)
+        let least = reached(x, θ.storage.map { σ * $0 })
+        #expect(bound >= least, "part \(part), trial \(trial): \(bound) < \(least)")
+      }
+    }
+  }
+
+  @Test("The maximum of a quadratic function on the sphere", arguments: 1...40 as ClosedRange<UInt64>)
+  func sphere(_ seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let d = 1 + Int(seed % 6)
+    var q: Matrix<Double> = random.matrix(d, d)
+    for a in 0..<d { for b in 0..<a { q[a, b] = q[b, a] } }
+    var b = (0..<d).map { _ in random.normal() }
+    let eigen = try SymmetricEigen(q)
+    if seed % 4 == 0, d > 1 {  // the hard case: b has no part along the last eigenvector
+      let v = eigen.vectorsTransposed.row(d - 1)
+      let along = zip(b, v).reduce(0) { $0 + $1.0 * $1.1 } * 1
+      b = zip(b, v).map { 1e-3 * ($0 - along * $1) }
+    }
+    if seed % 9 == 0 { b = b.map { _ in 0 } }
+    let bound = SphereMaximum(linear: b, quadratic: q).upperBound
+    // Projected ascent from many starts.
+    var best = -Double.infinity
+    let shift = 2 * eigen.values.map(abs).reduce(0, max) + 1
+    for _ in 0..<10 {
+      var w = (0..<d).map { _ in random.normal() }
+      for _ in 0..<600 {
+        var next = (0..<d).map { a in
+          b[a] / 2 + shift * w[a] + (0..<d).reduce(0) { $0 + q[a, $1] * w[$1] }
+        }
+        let norm = StrictArithmetic.norm(next)
+        next = next.map { $0 / norm }
+        w = next
+      }
+      let form = (0..<d).reduce(0) { sum, a in
+        sum + w[a] * (b[a] + (0..<d).reduce(0) { $0 + q[a, $1] * w[$1] })
+      }
+      best = max(best, form)
+    }
+    #expect(bound >= best - 1e-12 * shift)
+    #expect(bound <= best + 1e-5 * shift, "not tight: \(bound), \(best)")
+  }
+
+  @Test("The sphere's bound stands zero, huge and tiny numbers")
+  func sphereAtExtremes() {
+    let zero = Matrix<Double>(3, 3)
+    #expect(SphereMaximum(linear: [0, 0, 0], quadratic: zero).upperBound >= 0)
+    for scale in [1e-150, 1e150] {
+      var q = Matrix<Double>.identity(3)
+      for a in 0..<3 { q[a, a] = scale * Double(a) }
+      let bound = SphereMaximum(linear: [scale, 0, 0], quadratic: q).upperBound
+      #expect(bound >= 2 * scale && (bound <= 2.3 * scale || scale > 1), "\(scale): \(bound)")
+    }
+    #expect(SphereMaximum(linear: [.nan], quadratic: Matrix(1, 1)).upperBound == .infinity)
+  }
+}

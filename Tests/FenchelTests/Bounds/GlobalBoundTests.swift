@@ -1,0 +1,199 @@
+import ConvexOptimization
+import Fenchel
+import FenchelTestSupport
+import LinearAlgebra
+import Testing
+
+/// Bounds over networks of any width: below every network, near the optimum where it is known, and only as far believed
+/// as they are proven.
+@Suite(.serialized)
+struct GlobalBoundTests {
+  private func table(_ x: Matrix<Double>, _ y: [Double], classes: Bool = false) throws -> Dataset<Double> {
+    let names = (0..<x.columns).map { "x\($0)" } + ["y"]
+    let columns = (0..<x.columns).map { Column.numbers(x.column($0)) } + [.numbers(y)]
+    var options = SchemaOptions()
+    options.task = classes ? .classification : .regression
+    let table = Table(source: "rows", names: names, columns: columns)
+    return try Schema(inferredFrom: table, options: options).dataset(from: table)
+  }
+
+  /// Σ_m ±(x·w_m)₊ of three neurons, and noise.
+  private func planted(_ n: Int, _ d: Int, noise: Double, seed: UInt64) -> (Matrix<Double>, [Double]) {
+    var random = SplitMix64(seed: seed)
+    let x: Matrix<Double> = random.matrix(n, d)
+    let w: Matrix<Double> = random.matrix(3, d)
+    let y = (0..<n).map { i in
+      (0..<3).reduce(noise * random.normal()) { sum, m in
+        let z = zip(x.row(i), w.row(m)).reduce(0) { $0 + $1.0 * $1.1 }
+        return sum + (m == 1 ? -1 : 1) * max(0, z)
+      }
+    }
+    return (x, y)
+  }
+
+  private func settings(_ effort: BoundEffort = .quick, ratio: Double = 0.02) -> TrainingSettings {
+    var settings = TrainingSettings()
+    (settings.bias, settings.standardise) = (false, false)
+    settings.lambda = .ratio(ratio)
+    settings.bound = effort
+    return settings
+  }
+
+  @Test(
+    "With up to three features the network is proven to be the best of any width",
+    arguments: 1...12 as ClosedRange<UInt64>)
+  func proofs(_ seed: UInt64) throws {
+    let d = 1 + Int(seed % 3)
+    let (x, y) = planted(40 + Int(seed), d, noise: seed % 2 == 0 ? 0.1 : 1, seed: seed)
+    let data = try table(x, y)
+    let result = try train(data, settings: settings())
+    let global = try #require(result.report.certificate?.global)
+    let primal = try #require(result.report.certificate?.primal)
+    #expect(global.kind == .exact && global.relativeGap <= 1e-4, "seed \(seed): \(global)")
+    // All patterns of the data give the optimum over every network.
+    var exact = settings(.none)
+    exact.lambda = .value(try #require(result.report.lambda))
+    exact.patterns = .exact
+    exact.tolerance = 1e-7
+    let optimum = try #require(try train(data, settings: exact).report.certificate)
+    #expect(global.bound <= optimum.primal + 1e-9 && primal >= optimum.dual - 1e-9)
+    #expect(optimum.primal - global.bound <= 2e-4 * max(1, optimum.primal))
+  }
+
+  @Test(
+    "Every loss: the bound lies below the optimum over all patterns, and is no trifle",
+    arguments: [
+      LossKind.squared, .huber, .absolute, .quantile, .logistic, .hinge, .squaredHinge, .softmax, .poisson,
+    ])
+  func losses(_ kind: LossKind) throws {
+    for seed: UInt64 in 1...3 {
+      var (x, y) = planted(25, 3, noise: 0.3, seed: seed)
+      let isClass = [.logistic, .hinge, .squaredHinge, .softmax].contains(kind)
+      if isClass { y = y.map { $0 > 0 ? 1 : 0 } }
+      if kind == .poisson { y = y.map { abs($0).rounded() } }
+      if seed == 3 { for a in 0..<3 { x[1, a] = x[0, a] } }
+      let data = try table(x, y, classes: isClass)
+      for effort in seed == 1 ? [BoundEffort.quick, .tight] : [.quick] {
+        var settings = settings(effort, ratio: 0.1)
+        settings.loss = kind
+        // Few patterns, so that the bound comes from the relaxation or from cones, not from the program.
+        settings.patterns = .sampled(20)
+        let model = try train(data, settings: settings).model
+        let proof = try #require(model.report.certificate)
+        let global = try #require(proof.global, "\(kind), seed \(seed)")
+        settings.patterns = .exact
+        settings.lambda = .value(try #require(model.report.lambda))
+        let optimum = try #require(try train(data, settings: settings).report.certificate).primal
+        #expect(global.bound <= optimum + 1e-9 * max(1, abs(optimum)), "\(kind), seed \(seed), \(effort)")
+        #expect(global.bound <= proof.primal)
+        let zero = [LossKind.logistic, .softmax, .hinge, .squaredHinge].contains(kind) ? 0 : global.bound - 1
+        #expect(global.bound > zero, "\(kind): \(global.bound) of \(optimum)")
+        #expect(try verify(model, data: data).agrees, "\(kind), seed \(seed), \(effort)")
+      }
+    }
+  }
+
+  @Test(
+    "Ten features: nine tenths of the best objective, in the same bits for any threads, checked by verify")
+  func tenFeatures() throws {
+    let (x, y) = planted(200, 10, noise: 0.1, seed: 5)
+    let data = try table(x, y)
+    var global = [Double]()
+    expectSameForAnyThreads("bound") {
+      let model = try? train(data, settings: settings()).model
+      let found = model?.report.certificate?.global
+      global = [found?.bound ?? .nan, found?.relativeGap ?? .nan]
+      if let model { #expect((try? verify(model, data: data).agrees) == true) }
+      return global
+    }
+    #expect(global[1] < 0.12, "\(global)")
+  }
+
+  @Test("More features than samples, no feature at all, λ above λ_max, one sample")
+  func odd() throws {
+    var random = SplitMix64(seed: 2)
+    let wide: Matrix<Double> = random.matrix(6, 20)
+    let y = (0..<6).map { _ in random.normal() }
+    let high = try train(try table(wide, y), settings: settings(ratio: 0.1))
+    let bound = try #require(high.report.certificate?.global)
+    #expect(bound.bound <= high.report.network.objective)
+    let none = try train(try table(Matrix(6, 2), y), settings: settings())
+    #expect(none.report.certificate?.global?.kind == .exact)
+    let (x, targets) = planted(30, 3, noise: 0.1, seed: 1)
+    let zero = try train(try table(x, targets), settings: settings(ratio: 2))
+    let report = zero.report
+    #expect(report.certificate?.global?.kind == .exact && (report.lambda ?? 0) > (report.lambdaMax ?? 0))
+    let one = try train(
+      try table(x.selectingRows([0]), [targets[0]]), settings: settings(ratio: 0.1))
+    #expect(one.report.certificate?.global?.kind == .exact)
+  }
+
+  @Test("No effort and no time: no bound, or a poor one; gated networks have none")
+  func efforts() throws {
+    let (x, y) = planted(30, 8, noise: 0.1, seed: 1)
+    let data = try table(x, y)
+    #expect(try train(data, settings: settings(.none)).report.certificate?.global == nil)
+    var hurried = settings()
+    hurried.boundTime = 0
+    let report = try train(data, settings: hurried).report
+    #expect(report.certificate?.global.map { $0.bound <= report.network.objective } ?? true)
+    var gated = settings()
+    gated.model = .gatedReLU
+    #expect(try train(data, settings: gated).report.certificate?.global == nil)
+  }
+
+  @Test("A bound that its proof does not show is found out", arguments: [3, 10])
+  func tampering(features d: Int) throws {
+    let (x, y) = planted(60, d, noise: 0.5, seed: 9)
+    let data = try table(x, y)
+    let model = try train(data, settings: settings()).model
+    let global = try #require(model.report.certificate?.global)
+    #expect(try verify(model, data: data).agrees)
+    var larger = model
+    larger.report.certificate?.global?.bound += 1e-6 * abs(global.bound)
+    #expect(try !verify(larger, data: data).agrees)
+    var claimed = model
+    claimed.report.certificate?.global?.kind = global.kind == .exact ? .certified : .exact
+    if global.kind == .certified { #expect(try !verify(claimed, data: data).agrees) }
+    let names = model.certificate.keys.filter { $0.hasPrefix("bound.") }
+    #expect(names.count >= 2)
+    for name in names {
+      var random = SplitMix64(seed: 4)
+      var forged = model
+      let old = try #require(model.certificate[name]?.matrix)
+      var noise = old
+      for i in 0..<noise.count { noise.storage[i] *= 1 + 0.3 * random.normal() }
+      forged.certificate[name] = Tensor(noise)
+      let result = try verify(forged, data: data)
+      // Other numbers prove another bound, which holds as well: never above what a network reaches.
+      #expect((result.globalBound ?? 0) <= model.report.network.objective)
+      forged.certificate[name] = nil
+      #expect(try !verify(forged, data: data).agrees, "without \(name)")
+      forged.certificate[name] = Tensor(Matrix(1, 1))
+      #expect(try !verify(forged, data: data).agrees, "\(name) of another shape")
+    }
+  }
+
+  @Test("The gradient of the relaxation", arguments: [1, 2])
+  func gradient(outputs c: Int) throws {
+    var random = SplitMix64(seed: UInt64(c))
+    let (x, y): (Matrix<Double>, Matrix<Double>) = (random.matrix(20, 4), random.matrix(20, c))
+    let loss: any Loss<Double> = try LossKind.squared.makeLoss(
+      targets: y, weights: [Double](repeating: 1, count: 20), parameters: LossParameters())
+    var relaxation = RectifierRelaxation(x: x, loss: loss, minimisers: y, λ: 0.3)
+    for ε in [0.03, 0.3] {
+      relaxation.round(by: ε, loss: loss)
+      let point = relaxation.start(seed: 1, size: 3)
+      var (gradient, other) = (point, point)
+      _ = relaxation.value(at: point, into: &gradient)
+      for i in stride(from: 0, to: point.count, by: 7) {
+        var (high, low) = (point, point)
+        high[i] += 1e-5
+        low[i] -= 1e-5
+        let slope =
+          (relaxation.value(at: high, into: &other) - relaxation.value(at: low, into: &other)) / 2e-5
+        #expect(abs(slope - gradient[i]) <= 1e-5 * (1 + abs(slope)), "entry \(i): \(slope), \(gradient[i])")
+      }
+    }
+  }
+}
