@@ -49,6 +49,7 @@ struct TrainCommand: ParsableCommand, Configurable {
     let loader = Loader(
       columns: columns, reading: reading, printing: printing, settings: settings, start: start)
     let (data, testing) = try loader.trainingData(from: source, test: test)
+    forecast(settings, data)
     Interruption.install()
     let progress = ProgressLine(tolerance: settings.tolerance, isQuiet: printing.quiet)
     let result = try progress.showing {
@@ -63,6 +64,15 @@ struct TrainCommand: ParsableCommand, Configurable {
       Exit.code(
         for: result.status, gaps: [result.report.certificate?.relativeGap].compactMap { $0 },
         tolerance: settings.tolerance))
+  }
+
+  /// Says before it begins what will take very long.
+  private func forecast(_ settings: TrainingSettings, _ data: Dataset<Double>) {
+    guard let seconds = settings.secondsOfProjections(on: data), seconds > 600 else { return }
+    Notes(printing).warn([
+      "projections on the cones of so many patterns take about \(Format.duration(seconds)) for each of several passes;"
+        + " --time-limit ends in time with what there is, --model gated-relu has no cones, --patterns takes fewer"
+    ])
   }
 
   private func show(_ result: TrainingResult, source: String, target: String) throws {
