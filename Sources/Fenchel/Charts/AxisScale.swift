@@ -1,0 +1,93 @@
+import RealModule
+
+/// Where values of an axis lie between its ends, and where its ticks are.
+struct AxisScale: Sendable, Equatable {
+  let least, greatest: Double
+  let isLogarithmic: Bool
+  let ticks: [Tick]
+
+  struct Tick: Sendable, Equatable {
+    var value: Double
+    var label: String
+  }
+
+  /// A scale for some values: over the axis's own range, or widened to whole ticks.
+  init(_ axis: ChartAxis, values: [Double]) {
+    isLogarithmic = axis.isLogarithmic
+    let shown = values.filter { $0.isFinite && (!axis.isLogarithmic || $0 > 0) }
+    var (low, high) = (shown.min() ?? 0, shown.max() ?? 1)
+    if let range = axis.range, !axis.isLogarithmic || range.lowerBound > 0 {
+      (low, high) = (range.lowerBound, range.upperBound)
+    }
+    if axis.isLogarithmic {
+      if shown.isEmpty, axis.range == nil { (low, high) = (1, 10) }
+      (least, greatest, ticks) = Self.powers(low, high)
+    } else {
+      (least, greatest, ticks) = Self.steps(low, high, isFixed: axis.range != nil)
+    }
+  }
+
+  /// 0 at the least and 1 at the greatest value; nil where a value has no place.
+  func position(_ value: Double) -> Double? {
+    guard value.isFinite, !isLogarithmic || value > 0 else { return nil }
+    return isLogarithmic
+      ? .log(value / least) / .log(greatest / least) : (value - least) / (greatest - least)
+  }
+
+  /// Ticks at multiples of 1, 2 or 5 times a power of ten, some five of them.
+  private static func steps(_ low: Double, _ high: Double, isFixed: Bool) -> (Double, Double, [Tick]) {
+    let span = high > low ? high - low : max(abs(high), 1)
+    let raw = span / 5
+    let exponent = Int((Double.log(raw) / .log(10)).rounded(.down))
+    let power = Double.pow(10, exponent)
+    let factor = [1.0, 2, 5, 10].first { $0 * power >= raw * 0.8 } ?? 10
+    let step = factor * power
+    let (first, last) =
+      isFixed
+      ? ((low / step - 1e-9).rounded(.up), (high / step + 1e-9).rounded(.down))
+      : ((low / step + 1e-9).rounded(.down), (high / step - 1e-9).rounded(.up))
+    let digits = max(0, factor == 10 ? -exponent - 1 : -exponent)
+    let ticks = stride(from: first, through: max(last, first), by: 1).map {
+      Tick(value: $0 * step, label: Self.label($0 * step, digits: digits))
+    }
+    let end = isFixed ? high : max(last, first + 1) * step
+    return (isFixed ? low : first * step, end > low ? end : low + span, ticks)
+  }
+
+  /// Ticks at powers of ten, and at 2 and 5 times these where there are few.
+  private static func powers(_ low: Double, _ high: Double) -> (Double, Double, [Tick]) {
+    let first = Int((Double.log(low) / .log(10) + 1e-9).rounded(.down))
+    let last = max(first + 1, Int((Double.log(high) / .log(10) - 1e-9).rounded(.up)))
+    let factors = last - first > 3 ? [1.0] : [1.0, 2, 5]
+    let stride = max(1, (last - first) / 6)
+    var ticks: [Tick] = []
+    for exponent in Swift.stride(from: first, through: last, by: stride) {
+      for factor in factors where exponent < last || factor == 1 {
+        ticks.append(Tick(value: factor * .pow(10, exponent), label: powerLabel(factor, exponent)))
+      }
+    }
+    return (.pow(10, first), .pow(10, last), ticks)
+  }
+
+  private static func powerLabel(_ factor: Double, _ exponent: Int) -> String {
+    (-3...4).contains(exponent)
+      ? label(factor * .pow(10, exponent), digits: max(0, -exponent)) : "\(Int(factor))e\(exponent)"
+  }
+
+  /// Fixed digits; beyond what people read so, with an exponent.
+  private static func label(_ value: Double, digits: Int) -> String {
+    digits <= 6 && abs(value) < 1e7 ? fixedDecimal(value, digits: digits) : "\(value)"
+  }
+}
+
+/// A number with as many digits behind the point, rounded half away from zero: `0.9620`. What is not finite, or too large
+/// for its digits to be told, is written as Swift does.
+public func fixedDecimal(_ value: Double, digits: Int) -> String {
+  let scaled = (abs(value) * .pow(10, digits)).rounded()
+  guard scaled.isFinite, scaled < 9e15, digits >= 0 else { return "\(value)" }
+  let text = String(Int(scaled))
+  let padded = String(repeating: "0", count: max(0, digits + 1 - text.count)) + text
+  let sign = value < 0 && scaled > 0 ? "−" : ""
+  guard digits > 0 else { return sign + padded }
+  return sign + padded.dropLast(digits) + "." + padded.suffix(digits)
+}
