@@ -13,17 +13,17 @@ import LinearAlgebra
 /// proximal term. Neither monotone nor exact: fast. `LiftedTraining` goes back an epoch where it goes wrong.
 struct BatchDescent<Element: Scalar> {
   let settings: BatchDescentSettings
-  private(set) var network: FeedForward<Element>
+  var network: FeedForward<Element>
   private var velocities: [Matrix<Element>]
   private var metrics: [LayerMetric<Element>]
   /// Means of X̃ᵀX̃/m over the batches, of the layers between the first and the last.
   private var innerMoments: [Int: Matrix<Element>] = [:]
-  private let penalties: [FenchelPenalty<Element>]
+  let penalties: [FenchelPenalty<Element>]
   private var batches = 0
   /// Grows with the epochs.
   var proximityFactor: Element = 1
-  /// ω.
-  private var relaxation: Element
+  /// Steps are shorter by this.
+  private(set) var caution: Element = 1
 
   /// `moments` are those of the inputs in their axes.
   ///
@@ -31,7 +31,6 @@ struct BatchDescent<Element: Scalar> {
   init(_ network: FeedForward<Element>, settings: BatchDescentSettings, moments: [Element]) throws {
     self.network = network
     self.settings = settings
-    relaxation = Element(settings.relaxation)
     velocities = network.weights.map { Matrix($0.rows, $0.columns) }
     penalties = try network.activations.map { try FenchelPenalty($0) }
     metrics = network.weights.indices.map { l in
@@ -46,6 +45,7 @@ struct BatchDescent<Element: Scalar> {
   /// One batch X: m × d with its loss. Returns the loss of the network as it was.
   mutating func step(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
     defer { batches += 1 }
+    if settings.solvesBlocks { return solvedStep(x, loss) }
     let forward = ForwardPass(network, x)
     let value = loss.value(at: forward.inputs[last])
     let targets = self.targets(forward, loss)
@@ -58,12 +58,15 @@ struct BatchDescent<Element: Scalar> {
 
   /// Forgets the momentum and takes steps of half the length from here on.
   mutating func slowDown() {
-    relaxation /= 2
+    caution *= 2
     for l in velocities.indices { velocities[l].scale(by: 0) }
   }
 
   /// Whether steps are so short that training stands still.
-  var hasStopped: Bool { relaxation < Element(settings.relaxation) * 1e-3 }
+  var hasStopped: Bool { caution > 1000 }
+
+  /// ω.
+  private var relaxation: Element { Element(settings.relaxation) / caution }
 
   /// The outputs X_1 … X_L that the layers above want.
   private func targets(_ forward: ForwardPass<Element>, _ loss: any Loss<Element>) -> [Matrix<Element>] {
@@ -82,7 +85,7 @@ struct BatchDescent<Element: Scalar> {
 
   private mutating func updateLastWeights(_ inputs: Matrix<Element>, _ loss: any Loss<Element>) {
     let x = inputs.augmented(hasBias: network.hasBias)
-    let γ = Element(settings.lastProximity) * Element(x.rows) * proximityFactor
+    let γ = γ(last, samples: x.rows)
     refresh(last, x, curvature: loss.smoothness, γ)
     let t = matrixProduct(x, network.weights[last])
     var gradient = t
@@ -96,7 +99,7 @@ struct BatchDescent<Element: Scalar> {
     _ l: Int, inputs: Matrix<Element>, toward outputs: Matrix<Element>, _ forward: ForwardPass<Element>
   ) {
     let x = inputs.augmented(hasBias: network.hasBias)
-    let γ = Element(settings.proximity) * Element(x.rows) * proximityFactor
+    let γ = γ(l, samples: x.rows)
     var v = forward.outputs[l]
     if l > 0 {
       v = matrixProduct(x, network.weights[l])
@@ -152,6 +155,10 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public var refreshInterval = 10
   /// The share of a new batch in the mean curvature of inner layers.
   public var refreshShare = 0.1
+  /// Whether every block is solved instead, without momentum and relaxation: the paper's Algorithm 2 as it is written.
+  public var solvesBlocks = false
+  /// K, where blocks are solved.
+  public var alternations = 1
 
   public init() {}
 }

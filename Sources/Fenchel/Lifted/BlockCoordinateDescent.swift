@@ -21,6 +21,8 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   private var sketches: UInt64 = 0
   /// X̃ᵀX̃ of the data, which all updates of the first layer's weights share.
   private let gram: Matrix<Element>
+  /// X_l W_l + 1 b_lᵀ where it is known at the point.
+  private var preactivations: [Matrix<Element>?]
 
   /// Starts from a network, with the outputs that it makes itself.
   ///
@@ -39,13 +41,25 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     (self.sketch, self.seed) = (sketch, seed)
     point = LiftedPoint(forward: network, on: program.x)
     objective = program.objective(at: point)
+    preactivations = [Matrix<Element>?](repeating: nil, count: program.hiddenLayers + 1)
     gram = gramMatrix(program.x.augmented(hasBias: network.hasBias), .yes)
   }
 
   /// Goes on at another point, where the model has a lower value there.
   mutating func restart(at other: LiftedPoint<Element>) {
     let value = program.objective(at: other)
-    if value.total < objective.total { (point, objective) = (other, value) }
+    guard value.total < objective.total else { return }
+    (point, objective) = (other, value)
+    forgetPreactivations()
+  }
+
+  /// Begins anew with other weights, all in a column, and the outputs as they are. The value is not known before a sweep
+  /// has visited every block.
+  mutating func begin(at weights: Matrix<Element>) {
+    point.network.weights = parted(weights, like: point.network.weights)
+    forgetPreactivations()
+    let unknown = [Double](repeating: .infinity, count: program.hiddenLayers + 1)
+    objective = LiftedObjective(loss: .infinity, penalties: Array(unknown.dropFirst()), ridges: unknown)
   }
 
   /// One sweep: X_L … X_1, then W_L … W_0.
@@ -57,17 +71,24 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     for l in (0...program.hiddenLayers).reversed() { try updateWeights(l) }
   }
 
+  private mutating func forgetPreactivations() {
+    for l in preactivations.indices { preactivations[l] = nil }
+  }
+
   /// Solves the block of X_{l+1}, l = 0 … L − 1.
   public mutating func updateOutputs(_ l: Int) throws {
-    let block = program.outputBlock(l, at: point)
+    if preactivations[l] == nil { preactivations[l] = program.preactivations(ofLayer: l, at: point) }
+    let block = program.outputBlock(l, at: point, toward: preactivations[l])
     let z = relaxed(
       try block.solve(from: point.outputs[l], tolerance: tolerance, maximumSteps: maximumSteps),
       from: point.outputs[l])
-    let (below, above) = (Double(block.remainder(z)), Double(block.fit.value(at: block.image(of: z))))
+    let image = block.image(of: z)
+    let (below, above) = (Double(block.remainder(z)), Double(block.fit.value(at: image)))
     let isLast = l + 1 == program.hiddenLayers
     let before = objective.penalties[l] + (isLast ? objective.loss : objective.penalties[l + 1])
     guard below + above <= before else { return }
     point.outputs[l] = z
+    preactivations[l + 1] = image
     objective.penalties[l] = below
     if isLast { objective.loss = above } else { objective.penalties[l + 1] = above }
   }
@@ -75,15 +96,14 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   /// Solves the block of W_l, l = 0 … L.
   public mutating func updateWeights(_ l: Int) throws {
     let block = program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
-    let w = relaxed(
-      try solve(block, from: point.network.weights[l]), from: point.network.weights[l])
-    let (fit, ridge) = (Double(block.fit.value(at: block.image(of: w))), Double(block.remainder(w)))
+    let found = try solve(block, from: point.network.weights[l], image: preactivations[l])
     let isLast = l == program.hiddenLayers
     let before = objective.ridges[l] + (isLast ? objective.loss : objective.penalties[l])
-    guard fit + ridge <= before else { return }
-    point.network.weights[l] = w
-    objective.ridges[l] = ridge
-    if isLast { objective.loss = fit } else { objective.penalties[l] = fit }
+    guard Double(found.fit) + Double(found.remainder) <= before else { return }
+    point.network.weights[l] = found.point
+    preactivations[l] = found.image
+    objective.ridges[l] = Double(found.remainder)
+    if isLast { objective.loss = Double(found.fit) } else { objective.penalties[l] = Double(found.fit) }
   }
 
   /// (1 − θ) old + θ new: between points of a convex block, so no worse than the old one.
@@ -96,16 +116,21 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   }
 
   private mutating func solve(
-    _ block: WeightBlock<Element>, from start: Matrix<Element>
-  ) throws -> Matrix<Element> {
+    _ block: WeightBlock<Element>, from start: Matrix<Element>, image: Matrix<Element>?
+  ) throws -> MajorisedPoint<Element> {
     guard let sketch, block.gram == nil, block.fit.isQuadratic,
       program.x.rows / 2 >= sketch * block.inputs.columns
-    else { return try block.minimise(from: start, tolerance: tolerance, maximumSteps: maximumSteps) }
+    else {
+      let found = try block.minimum(
+        from: block.evaluated(start, image: image), tolerance: tolerance, maximumSteps: maximumSteps)
+      return relaxation < 1 ? block.evaluated(relaxed(found.point, from: start)) : found
+    }
     sketches += 1
     let random = CountSketch<Element>(
       rows: sketch * block.inputs.columns, columns: program.x.rows,
       random: Philox(seed: seed, stream: 1 << 40 + sketches))
-    return try block.solveSketched(
+    let w = try block.solveSketched(
       from: start, by: random, tolerance: tolerance, maximumSteps: maximumSteps)
+    return block.evaluated(relaxed(w, from: start))
   }
 }

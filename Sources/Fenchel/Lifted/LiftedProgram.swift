@@ -67,6 +67,15 @@ public struct LiftedProgram<Element: Scalar>: Sendable {
     (self.x, self.output, outputs, self.λ, self.ρ) = (x, output, targets.columns, λ, ρ)
   }
 
+  /// The model of one batch, without ρ; counts and ranges are those of a model that was checked.
+  init(
+    x: Matrix<Element>, output: LayerFit<Element>, outputs: Int, penalties: [any LayerPenalty<Element>],
+    λ: [Element]
+  ) {
+    (self.x, self.output, self.outputs, self.penalties, self.λ) = (x, output, outputs, penalties, λ)
+    ρ = [Element](repeating: 0, count: penalties.count + 1)
+  }
+
   /// Another model's layers and data with other λ and ρ, which must be as many and in their ranges.
   init(_ other: LiftedProgram, λ: [Element], ρ: [Element]) {
     (x, output, outputs, penalties) = (other.x, other.output, other.outputs, other.penalties)
@@ -165,12 +174,15 @@ extension LiftedProgram {
     l == hiddenLayers ? output : .outputs(point.outputs[l], penalties[l], weight: λ[l])
   }
 
-  /// The block of X_{l+1}, l = 0 … L − 1, with everything else as at the point.
-  func outputBlock(_ l: Int, at point: LiftedPoint<Element>) -> OutputBlock<Element> {
+  /// The block of X_{l+1}, l = 0 … L − 1, with everything else as at the point; `u` are its layer's pre-activations where
+  /// they are known.
+  func outputBlock(
+    _ l: Int, at point: LiftedPoint<Element>, toward u: Matrix<Element>? = nil
+  ) -> OutputBlock<Element> {
     OutputBlock(
       fit: fit(ofLayer: l + 1, at: point), weights: point.network.weights[l + 1],
       hasBias: point.network.hasBias, penalty: penalties[l], weight: λ[l],
-      toward: preactivations(ofLayer: l, at: point))
+      toward: u ?? preactivations(ofLayer: l, at: point))
   }
 
   /// The block of W_l, l = 0 … L, held near `center` by γ.

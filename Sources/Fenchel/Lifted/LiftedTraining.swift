@@ -13,6 +13,12 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   public var λ = 1.0
   /// ρ of every layer where all data are one batch.
   public var ρ = 1e-3
+  /// ρ of the last layer, where it is another.
+  public var lastρ: Double?
+  /// Steps that a block may take where all data are one batch.
+  public var blockSteps = 10
+  /// Sweeps that are combined to begin the next one, where all data are one batch; below 2 none.
+  public var acceleration = 0
   /// Rows of the sketch of a layer's inputs, for each input, that ridge problems of whole data are solved with; nil for none.
   public var sketch: Int?
   /// The numbers of the batched method.
@@ -22,6 +28,17 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   public var seed: UInt64 = 0
 
   public init() {}
+
+  /// The settings for a network of so many hidden layers. Deeper ones take smaller batches, and outputs nearer to what the
+  /// layers below make: chosen on MNIST images held out, for 784-500-200-100-50-10.
+  public init(hiddenLayers: Int) {
+    guard hiddenLayers > 1 else { return }
+    batchSize = Self.batchSize(hiddenLayers: hiddenLayers)
+    (batched.λ, batched.proximityGrowth) = (3, 1.5)
+  }
+
+  /// Samples of a batch for a network of so many hidden layers.
+  public static func batchSize(hiddenLayers: Int) -> Int { hiddenLayers > 1 ? 250 : 500 }
 }
 
 /// Trains networks as lifted models: batched, or block by block on the whole data.
@@ -118,25 +135,36 @@ public struct LiftedTraining<Element: Scalar> {
 extension LiftedTraining {
   private func sweep(_ network: FeedForward<Element>, _ run: Run) throws -> Outcome {
     let layers = network.activations.count
+    let axes = try settings.inputShare < 1 ? InputAxes(network, run.x, share: settings.inputShare) : nil
     let program = try LiftedProgram(
-      x: run.x, loss: run.kind.makeLoss(targets: run.targets, weights: run.weights), kind: run.kind,
+      x: axes?.x ?? run.x, loss: run.kind.makeLoss(targets: run.targets, weights: run.weights),
+      kind: run.kind,
       activations: network.activations, form: form,
       λ: [Element](repeating: Element(settings.λ), count: layers),
-      ρ: [Element](repeating: Element(settings.ρ), count: layers + 1))
-    var descent = try BlockCoordinateDescent(
-      program, from: network, tolerance: 1e-3, maximumSteps: 10, sketch: settings.sketch, seed: settings.seed)
+      ρ: [Element](repeating: Element(settings.ρ), count: layers) + [Element(settings.lastρ ?? settings.ρ)])
+    var accelerated = AcceleratedDescent(
+      try BlockCoordinateDescent(
+        program, from: axes?.network ?? network, tolerance: 1e-3, maximumSteps: settings.blockSteps,
+        sketch: settings.sketch,
+        seed: settings.seed), memory: settings.acceleration)
+    var descent: BlockCoordinateDescent<Element> { accelerated.descent }
+    /// The network on the inputs as they were.
+    func original() -> FeedForward<Element> {
+      let network = descent.point.network
+      return axes?.leaving(network) ?? network
+    }
     var outcome = Outcome(network: network, status: .completed, history: [])
     for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
       if let status = interruption(run) {
         outcome.status = status
         break
       }
-      try descent.sweep()
+      try accelerated.sweep()
       let epoch = Epoch(number: number, loss: descent.objective.total, seconds: run.seconds)
       outcome.history.append(epoch)
-      report(epoch, descent.point.network, phase: "sweeps")
+      report(epoch, original(), phase: "sweeps")
     }
-    outcome.network = descent.point.network
+    outcome.network = original()
     outcome.objective = descent.objective
     return outcome
   }
@@ -146,22 +174,12 @@ extension LiftedTraining {
 
 extension LiftedTraining {
   private func descend(_ network: FeedForward<Element>, _ run: Run, batchSize: Int) throws -> Outcome {
-    let hasBias = network.hasBias
-    let basis = try InputBasis(run.x, share: settings.inputShare)
-    let x = basis.rotated(run.x)
-    var turned = network
-    turned.weights[0] = basis.entering(network.weights[0], hasBias: hasBias)
-    var descent = try BatchDescent(turned, settings: settings.batched, moments: basis.moments)
-    /// The network on the inputs as they were; along directions that were left out it is constant.
-    func original() -> FeedForward<Element> {
-      var result = descent.network
-      result.weights[0] = basis.leaving(result.weights[0], hasBias: hasBias)
-      return result
-    }
-    let order = Minibatches(samples: x.rows, batchSize: batchSize, seed: settings.seed)
+    let axes = try InputAxes(network, run.x, share: settings.inputShare)
+    var descent = try BatchDescent(axes.network, settings: settings.batched, moments: axes.basis.moments)
+    let order = Minibatches(samples: run.x.rows, batchSize: batchSize, seed: settings.seed)
     let loss = try run.kind.makeLoss(targets: run.targets, weights: run.weights)
     guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(run.kind) }
-    let pass = BatchPass(x: x, loss: loss)
+    let pass = BatchPass(x: axes.x, loss: loss)
     var outcome = Outcome(network: network, status: .completed, history: [])
     var last = (descent: descent, loss: Double.infinity)
     while outcome.history.count < settings.epochs {
@@ -183,10 +201,32 @@ extension LiftedTraining {
       last = (descent, loss)
       let epoch = Epoch(number: number, loss: loss, seconds: run.seconds)
       outcome.history.append(epoch)
-      report(epoch, original(), phase: "epochs")
+      report(epoch, axes.leaving(descent.network), phase: "epochs")
     }
-    outcome.network = original()
+    outcome.network = axes.leaving(descent.network)
     return outcome
+  }
+}
+
+/// A network and its inputs in the axes of the inputs' second moment.
+private struct InputAxes<Element: Scalar> {
+  let basis: InputBasis<Element>
+  let x: Matrix<Element>
+  let network: FeedForward<Element>
+
+  init(_ network: FeedForward<Element>, _ x: Matrix<Element>, share: Double) throws {
+    basis = try InputBasis(x, share: share)
+    self.x = basis.rotated(x)
+    var turned = network
+    turned.weights[0] = basis.entering(network.weights[0], hasBias: network.hasBias)
+    self.network = turned
+  }
+
+  /// A network on these axes as one on the inputs as they were; along directions that were left out it is constant.
+  func leaving(_ network: FeedForward<Element>) -> FeedForward<Element> {
+    var result = network
+    result.weights[0] = basis.leaving(network.weights[0], hasBias: network.hasBias)
+    return result
   }
 }
 

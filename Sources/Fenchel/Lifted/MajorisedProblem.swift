@@ -23,6 +23,18 @@ package protocol MajorisedProblem<Element> {
   func minimiser(of majorant: Majorant, at y: Matrix<Element>, slope: Matrix<Element>) -> Matrix<Element>
 }
 
+/// A point of a majorised problem, with what was found on the way to it.
+package struct MajorisedPoint<Element: Scalar> {
+  package var point: Matrix<Element>
+  /// A v.
+  package var image: Matrix<Element>
+  /// f(A v) and r(v).
+  package var fit, remainder: Element
+
+  /// f(A v) + r(v).
+  package var value: Element { fit + remainder }
+}
+
 extension MajorisedProblem {
   /// f(A v) + r(v).
   package func value(_ v: Matrix<Element>) -> Element { fit.value(at: image(of: v)) + remainder(v) }
@@ -36,19 +48,33 @@ extension MajorisedProblem {
   package func minimise(
     from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
   ) throws -> Matrix<Element> {
+    try minimum(from: evaluated(start), tolerance: tolerance, maximumSteps: maximumSteps).point
+  }
+
+  /// A point with its image, which is computed where it is not known.
+  package func evaluated(_ v: Matrix<Element>, image known: Matrix<Element>? = nil) -> MajorisedPoint<Element>
+  {
+    let image = known ?? image(of: v)
+    return MajorisedPoint(point: v, image: image, fit: fit.value(at: image), remainder: remainder(v))
+  }
+
+  /// The same from a point whose image is known, and with that of the minimiser.
+  package func minimum(
+    from start: MajorisedPoint<Element>, tolerance: Element, maximumSteps: Int
+  ) throws -> MajorisedPoint<Element> {
     let majorant = try majorant()
-    var (x, tx) = (start, image(of: start))
-    var best = (point: x, value: fit.value(at: tx) + remainder(x))
+    var (x, tx) = (start.point, start.image)
+    var best = start
     var (y, ty) = (x, tx)
     var gradient = tx
     var momentum = NesterovMomentum<Element>()
     for _ in 0..<maximumSteps {
       fit.gradient(at: ty, into: &gradient)
       let next = minimiser(of: majorant, at: y, slope: pullBack(gradient))
-      let tNext = image(of: next)
-      let value = fit.value(at: tNext) + remainder(next)
-      guard value.isFinite else { break }
-      if value < best.value { best = (next, value) }
+      let trial = evaluated(next)
+      let tNext = trial.image
+      guard trial.value.isFinite else { break }
+      if trial.value < best.value { best = trial }
       var step = next
       step.add(-1, y)
       let isSmall = step.frobeniusNorm <= tolerance * max(1, next.frobeniusNorm)
@@ -62,7 +88,7 @@ extension MajorisedProblem {
       (x, tx) = (next, tNext)
       if isSmall { break }
     }
-    return best.point
+    return best
   }
 }
 

@@ -75,6 +75,46 @@ extension OutputBlock {
   package func solve(
     from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
   ) throws -> Matrix<Element> {
+    guard OutputNewton(self) != nil, start.rows > Self.panel else {
+      return try solveTogether(from: start, tolerance: tolerance, maximumSteps: maximumSteps)
+    }
+    return solveInPanels(from: start, tolerance: tolerance, maximumSteps: maximumSteps)
+  }
+
+  /// Samples that are solved together, small enough for the cache: some take many steps, most few.
+  private static var panel: Int { 512 }
+
+  /// The samples' problems are independent of each other.
+  private func solveInPanels(
+    from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
+  ) -> Matrix<Element> {
+    var result = start
+    let (n, p) = (start.rows, start.columns)
+    result.withMutablePointer { target in
+      Parallel.forEach(tiles: Parallel.tiles(of: Self.panel, covering: n)) { tile in
+        let rows = Parallel.range(ofTile: tile, size: Self.panel, count: n)
+        let from = start.selectingRows(rows)
+        let block = restricted(to: rows)
+        let solved =
+          (try? block.solveTogether(from: from, tolerance: tolerance, maximumSteps: maximumSteps)) ?? from
+        solved.withPointer { (target + rows.lowerBound * p).update(from: $0, count: solved.count) }
+      }
+    }
+    return result
+  }
+
+  /// The block of some of the samples of a last layer.
+  private func restricted(to rows: Range<Int>) -> OutputBlock {
+    var fit = fit
+    if case .loss(let loss) = fit { fit = .loss(loss.restricted(toSamples: ArraySlice(rows))) }
+    return OutputBlock(
+      fit: fit, weights: weights, hasBias: hasBias, penalty: penalty, weight: λ, toward: u.selectingRows(rows)
+    )
+  }
+
+  private func solveTogether(
+    from start: Matrix<Element>, tolerance: Element, maximumSteps: Int
+  ) throws -> Matrix<Element> {
     if let newton = OutputNewton(self) {
       let z = newton.minimise(from: start, tolerance: tolerance, maximumSteps: 40)
       if value(z) <= value(start) { return z }

@@ -50,22 +50,24 @@ package struct SweepData<Element: Scalar> {
 }
 
 /// Runs sweeps within limits, and keeps the last network whose numbers are all finite.
-struct SweepTraining<Element: Scalar> {
-  var epochs: Int
-  var limits = Limits()
-  var progress: ProgressHandler?
+package struct SweepTraining<Element: Scalar> {
+  package var epochs: Int
+  package var limits = Limits()
+  package var progress: ProgressHandler?
   /// Called after every sweep with the network so far.
-  var observer: ((Epoch, FeedForward<Element>) -> Void)?
+  package var observer: ((Epoch, FeedForward<Element>) -> Void)?
 
-  struct Outcome {
-    var network: FeedForward<Element>
+  package init(epochs: Int) { self.epochs = epochs }
+
+  package struct Outcome {
+    package var network: FeedForward<Element>
     /// `completed`, `cancelled`, `stoppedAtLimit(.time)`; `numericalFailure` where a sweep gave numbers that are not
     /// finite or a factorisation failed: the network is that before the sweep.
-    var status: Status
-    var history: [Epoch]
+    package var status: Status
+    package var history: [Epoch]
   }
 
-  func run(_ method: some SweepMethod<Element>, since begin: ContinuousClock.Instant) -> Outcome {
+  package func run(_ method: some SweepMethod<Element>, since begin: ContinuousClock.Instant) -> Outcome {
     var method = method
     var outcome = Outcome(network: method.network, status: .completed, history: [])
     func seconds() -> Double { begin.duration(to: ContinuousClock().now).seconds }

@@ -131,7 +131,7 @@ struct LayerTraining {
   }
 
   private func liftedSettings(_ layers: LayerSettings) -> LiftedSettings {
-    var lifted = LiftedSettings()
+    var lifted = LiftedSettings(hiddenLayers: layers.hidden.count)
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.x.rows ? layers.batchSize : nil
     lifted.seed = settings.seed

@@ -27,7 +27,8 @@ struct LayerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Samples of a batch (default: 500); from the number of rows on, all of them at once.", valueName: "n"))
+      "Samples of a batch (default: 500; 250 of a deep fenchel, 100 of lpom); from the number of rows on, all of them at once.",
+      valueName: "n"))
   var batchSize: Int?
 
   @Option(
@@ -139,6 +140,9 @@ struct LayerOptions: ParsableArguments {
     var settings = start?.layers(for: model) ?? LayerSettings(for: model)
     settings.numbers = try model.numbers(with: try namedNumbers())
     if let widths = try widths() { settings.hidden = widths }
+    if model == .fenchel {
+      settings.batchSize = LiftedSettings.batchSize(hiddenLayers: settings.hidden.count)
+    }
     if let activation = try namedActivation() { settings.activation = activation }
     if let initialiser { settings.initialiser = initialiser }
     if let epochs { settings.epochs = epochs }

@@ -1,0 +1,49 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Algorithm 2 of Gu, Askari & El Ghaoui (2019) as it is written: for every batch the outputs X_L … X_1, then the weights
+/// W_L … W_0, each block solved, K times over.
+///
+///     X_l = argmin_Z f(Z W_l + b_l) + λ B(Z, U_{l−1})
+///     W_l = argmin_W f(X̃_l W) + γ_l m‖W − W_l⁰‖²,   W⁰ the weights that the batch began with
+///
+/// with the fit f of the layer above, λB or the loss. No momentum and no relaxation.
+extension BatchDescent {
+  /// One batch X: m × d with its loss. Returns the loss of the network as it was; NaN where a block has no solution in
+  /// this precision.
+  mutating func solvedStep(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
+    let layers = network.activations.count
+    let program = LiftedProgram(
+      x: x, output: .loss(loss), outputs: loss.outputs, penalties: penalties,
+      λ: [Element](repeating: Element(settings.λ), count: layers))
+    let centers = network.weights
+    var point = LiftedPoint(forward: network, on: x)
+    let value = loss.value(at: program.preactivations(ofLayer: layers, at: point))
+    do {
+      for _ in 0..<max(settings.alternations, 1) {
+        for l in (0..<layers).reversed() {
+          point.outputs[l] = try program.outputBlock(l, at: point).solve(
+            from: point.outputs[l], tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)
+        }
+        for l in (0...layers).reversed() {
+          point.network.weights[l] = try program.weightBlock(
+            l, at: point, proximity: caution * γ(l, samples: x.rows), center: centers[l]
+          ).minimise(
+            from: point.network.weights[l], tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)
+        }
+      }
+    } catch { return .nan }
+    network = point.network
+    return value
+  }
+
+  /// The relative length of the last step of a block.
+  private static var tolerance: Element { 1e-3 }
+  private static var maximumSteps: Int { 50 }
+
+  /// γ_l for all samples of a batch.
+  func γ(_ l: Int, samples m: Int) -> Element {
+    let own = l == network.activations.count ? settings.lastProximity : settings.proximity
+    return Element(own) * Element(m) * proximityFactor
+  }
+}
