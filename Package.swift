@@ -43,10 +43,14 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
+    .target(
+      name: "Experiments", dependencies: ["Fenchel", "ConvexOptimization", "LinearAlgebra"],
+      path: "Experiments",
+      swiftSettings: strict),
     .executableTarget(
       name: "FenchelCLI",
       dependencies: [
-        "Fenchel", "Yams",
+        "Experiments", "Fenchel", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -66,6 +70,7 @@ let package = Package(
       name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
       resources: [.copy("Oracle"), .copy("Baselines/Fixtures")],
       swiftSettings: strict),
+    .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "Fenchel"], swiftSettings: strict),
     .testTarget(
       name: "FenchelCLITests", dependencies: ["FenchelCLI", "Fenchel"], swiftSettings: strict),
   ]

@@ -21,7 +21,8 @@ struct FenchelCommand: AsyncParsableCommand {
 
   static let commands: [any ParsableCommand.Type] = [
     TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, PathCommand.self,
-    CrossValidateCommand.self, InspectCommand.self, DataCommand.self, BenchCommand.self,
+    CrossValidateCommand.self, InspectCommand.self, DataCommand.self, ReproduceCommand.self,
+    BenchCommand.self,
   ]
 }
 

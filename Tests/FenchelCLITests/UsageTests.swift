@@ -80,6 +80,14 @@ import Testing
     (["data", "fetch", "mnst"], "did you mean mnist?"),
     (["data", "fetch", "http://127.0.0.1/x"], "--sha256"),
     (["bench", "--threads", "0"], "--threads"),
+    (["reproduce"], "experiment"),
+    (["reproduce", "gu-2019/figure-3x", "--quick"], "did you mean gu-2019/figure-"),
+    (["reproduce", "lst"], "did you mean list?"),
+    (["reproduce", "nothing-like-it"], "fenchel reproduce list"),
+    (["reproduce", "gu-2019", "--seeds", "0"], "--seeds"),
+    (["reproduce", "gu-2019", "--held-out", "0"], "--held-out"),
+    (["reproduce", "all", "--quik"], "--quick"),
+    (["reproduce", "all", "--output", "/dev/null/here"], "cannot be made"),
   ])
   func wrongArguments(arguments: [String], message: String) throws {
     try CommandLineTool.inFolder { tool in

@@ -13,6 +13,16 @@ struct TextTable {
 
   mutating func append(_ cells: String...) { rows.append(cells) }
 
+  /// The table with some columns left out.
+  func without(columns: [Int]) -> TextTable {
+    var result = self
+    let kept = header.indices.filter { !columns.contains($0) }
+    result.header = kept.map { header[$0] }
+    result.alignments = kept.map { alignments[$0] }
+    result.rows = rows.map { row in kept.map { row[$0] } }
+    return result
+  }
+
   /// The table with two spaces between columns and a rule under the header.
   var text: String {
     let all = [header] + rows

@@ -1,0 +1,141 @@
+import ConvexOptimization
+import Experiments
+import Fenchel
+import Foundation
+import Testing
+
+@Suite struct ExperimentTests {
+  private func quick(seeds: Int = 1) -> ExperimentOptions {
+    var options = ExperimentOptions()
+    (options.isQuick, options.seeds) = (true, seeds)
+    return options
+  }
+
+  private func experiment(_ name: String) throws -> any Experiment {
+    let found = ExperimentCatalogue.experiments(named: name)
+    try #require(found.count == 1, "\(name): \(found.map(\.name))")
+    return found[0]
+  }
+
+  @Test func everyExperimentHasANameOfItsOwn() {
+    let names = ExperimentCatalogue.all.map(\.name)
+    #expect(Set(names).count == names.count && !names.isEmpty)
+    #expect(ExperimentCatalogue.experiments(named: "all").map(\.name) == names)
+    for experiment in ExperimentCatalogue.all {
+      #expect(ExperimentCatalogue.experiments(named: experiment.name).count == 1)
+      #expect(
+        ExperimentCatalogue.experiments(named: experiment.paper.key).contains { $0.name == experiment.name })
+      #expect(!experiment.subject.isEmpty && !experiment.openPoints.isEmpty && experiment.seeds > 0)
+      #expect(ExperimentCatalogue.names.contains(experiment.name))
+    }
+    #expect(ExperimentCatalogue.experiments(named: "gu-2018").isEmpty)
+  }
+
+  @Test(arguments: ["gu-2019/figure-1", "gu-2019/figure-2", "gu-2019/deep-networks", "askari-2018/figure-1"])
+  func quickRunsMeasureEveryMethod(name: String) throws {
+    let findings = try experiment(name).run(quick())
+    #expect(findings.isComplete && !findings.setting.isEmpty)
+    #expect(findings.comparisons.allSatisfy { $0.ours != nil && $0.paper == nil })
+    for curve in findings.curves {
+      #expect(
+        curve.points.map(\.epoch) == Array(0..<curve.points.count) && curve.points.count > 5,
+        "\(curve.method)")
+      #expect(curve.points.allSatisfy { (0...1).contains($0.accuracy) && $0.seconds >= 0 })
+      #expect(zip(curve.points, curve.points.dropFirst()).allSatisfy { $0.seconds <= $1.seconds })
+    }
+    #expect(findings.charts.contains { $0.name.contains("epochs") })
+    #expect(findings.charts.contains { $0.name.contains("seconds") })
+    #expect(findings.charts.allSatisfy { !$0.chart.lines.isEmpty })
+    for (name, chart) in findings.charts where name.hasSuffix("seconds") {
+      // Time shows on the axis of the seconds, and nothing else does.
+      #expect(chart.lines.allSatisfy { $0.points.first?.x == 0 && $0.points.last?.x ?? 0 < 60 })
+    }
+  }
+
+  @Test func fenchelNetworksLearn() throws {
+    let findings = try experiment("gu-2019/figure-2").run(quick(seeds: 2))
+    let ours = findings.comparisons.filter { $0.name.hasPrefix("Fenchel") && $0.group.isEmpty }
+    #expect(ours.count == 2)
+    for row in ours { #expect(row.ours?.mean ?? 0 > 0.95 && row.ours?.count == 2, "\(row)") }
+  }
+
+  @Test func theTableHasEveryStartForEveryRate() throws {
+    let findings = try experiment("askari-2018/table-1").run(quick())
+    #expect(findings.comparisons.count == 2 * (1 + 2 * 4))
+    #expect(findings.comparisons.allSatisfy { $0.ours?.count == 1 })
+    #expect(findings.remarks.count == 4)
+    // At the lower rate only the lifted start has a trained network after 17 epochs.
+    for group in ["50, η = 0.0001", "50-16, η = 0.0001"] {
+      let row = findings.comparisons.filter { $0.group == group }
+      let lifted = try #require(row.first { $0.name == "Lifted" }?.ours?.mean)
+      for other in row where other.name != "Lifted" {
+        #expect(lifted > other.ours?.mean ?? 1, "\(group) \(other)")
+      }
+    }
+  }
+
+  @Test func theSameSeedGivesTheSameCurve() throws {
+    let first = try experiment("gu-2019/deep-networks").run(quick())
+    let second = try experiment("gu-2019/deep-networks").run(quick())
+    #expect(first.curves.map { $0.points.map(\.accuracy) } == second.curves.map { $0.points.map(\.accuracy) })
+  }
+
+  @Test(arguments: ["gu-2019/figure-1", "askari-2018/table-1"])
+  func aCancelledRunSaysSo(name: String) throws {
+    var options = quick()
+    let cancellation = Cancellation()
+    options.cancellation = cancellation
+    options.progress = { if $0.iteration == 3 { cancellation.request() } }
+    let findings = try experiment(name).run(options)
+    #expect(!findings.isComplete)
+    let all = try experiment(name).run(quick()).curves.count
+    #expect(findings.curves.count < all)
+  }
+
+  @Test(arguments: [0, 1797, 5000])
+  func tooManySamplesHeldOutAreRefused(count: Int) throws {
+    var options = quick()
+    options.heldOut = count
+    #expect(throws: DataError.self) { try experiment("gu-2019/deep-networks").run(options) }
+  }
+
+  @Test func measurementsAreMeansWithTheirDeviation() throws {
+    #expect(Measurement([]) == nil)
+    #expect(Measurement([0.5]) == Measurement(0.5, count: 1))
+    let four = try #require(Measurement([1, 2, 3, 6]))
+    #expect(four.mean == 3 && four.count == 4)
+    #expect(abs((four.deviation ?? 0) - (14.0 / 3).squareRoot()) < 1e-12)
+    let row = Comparison(name: "x", ours: four, paper: Measurement(2.5))
+    #expect(row.difference == 0.5)
+    #expect(Comparison(name: "x", ours: four).difference == nil)
+  }
+
+  @Test func findingsAreWrittenAsDataAndCharts() throws {
+    let path = NSTemporaryDirectory() + "fenchel-findings-\(UInt64.random(in: 0...UInt64.max))"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let chosen = try experiment("gu-2019/deep-networks")
+    let findings = try chosen.run(quick())
+    let folder = try FindingsFolder(path + "/a/b")
+    let report = ExperimentReport(chosen, findings, quick(), seconds: 1.5)
+    let files = try folder.write(report, findings)
+    #expect(
+      files.map { $0.split(separator: "/").last ?? "" } == [
+        "curves.csv", "epochs.svg", "seconds.svg", "result.json",
+      ])
+    let table = try Table.read(files[0])
+    #expect(table.names == ["method", "seed", "epoch", "seconds", "accuracy"])
+    #expect(table.rows == findings.curves.reduce(0) { $0 + $1.points.count })
+    #expect(table.columns[4].numbers?.last == findings.curves.last?.final)
+    let text = try String(contentsOfFile: files[3], encoding: .utf8)
+    for word in [
+      "\"experiment\" : \"gu-2019/deep-networks\"", "openPoints", "comparisons", "blasCore", "citation",
+    ] {
+      #expect(text.contains(word), "\(word)")
+    }
+    // Again, over what is there; a file of somebody else's stays.
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: files[0] + ".mine"))
+    _ = try folder.write(report, findings)
+    #expect(FileManager.default.fileExists(atPath: files[0] + ".mine"))
+    #expect(throws: FileWriteError.self) { try FindingsFolder(files[0]) }
+  }
+}
