@@ -5,6 +5,7 @@
     readme.py example FILE      the Swift program in FILE
     readme.py results FILE      the table that Benchmarks/peers/compare.py printed into FILE
     readme.py layers FENCHEL    networks trained layer by layer on MNIST, where it is at hand
+    readme.py papers FOLDER     what `fenchel reproduce` wrote into FOLDER, full runs only
 
 A part lies between <!-- NAME:begin --> and <!-- NAME:end -->.
 """
@@ -77,15 +78,50 @@ def layers(fenchel):
     return "\n".join([about, "", *lines])
 
 
+def measured(value):
+    if value is None:
+        return ""
+    spread = f" ± {value['deviation']:.4f}" if value.get("deviation") is not None else ""
+    return f"{value['mean']:.4f}{spread}"
+
+
+def papers(folder):
+    found = []
+    for path, _, names in sorted(os.walk(folder)):
+        if "result.json" in names:
+            with open(os.path.join(path, "result.json"), encoding="utf-8") as file:
+                found.append(json.load(file))
+    found = [report for report in found if report["isComplete"] and not report["isQuick"]]
+    if not found:
+        sys.exit(f"{folder} holds no full run; make one with: fenchel reproduce gu-2019 --output {folder}")
+    lines = [
+        "| `fenchel reproduce …` | method | runs | ours | paper |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for report in found:
+        shown = f"`{report['experiment']}`"
+        for row in report["comparisons"]:
+            name = f"{row['group']}: {row['name']}" if row["group"] else row["name"]
+            ours = row.get("ours") or {}
+            lines.append(
+                f"| {shown} | {name} | {ours.get('count', '')} | {measured(row.get('ours'))} "
+                f"| {measured(row.get('paper'))} |"
+            )
+            shown = ""
+    environment = found[0]["environment"]
+    about = f"{environment['processor']}, {environment['threads']} threads; OpenBLAS {environment['blasCore']}."
+    return "\n".join([about, "", *lines])
+
+
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("run", "example", "results", "layers"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("run", "example", "results", "layers", "papers"):
         sys.exit(__doc__)
     part, source = sys.argv[1:]
     if part == "example":
         with open(source, encoding="utf-8") as file:
             content = fenced(file.read(), "swift")
     else:
-        content = {"run": training, "results": results, "layers": layers}[part](source)
+        content = {"run": training, "results": results, "layers": layers, "papers": papers}[part](source)
     path = os.path.join(ROOT, "README.md")
     with open(path, encoding="utf-8") as file:
         text = file.read()

@@ -34,7 +34,9 @@ extension Gu2019 {
               Gu2019.steps(epochs: epochs, batchSize: batch, share: options.isQuick ? 1 : 0.95)),
             paper: 0.976),
           .init(
-            method: .lifted(Self.solved, .fenchel, Gu2019.solvedBlocks(epochs: epochs, batchSize: batch)),
+            method: .lifted(
+              Self.solved, .fenchel,
+              Gu2019.solvedBlocks(epochs: epochs, batchSize: batch, share: options.isQuick ? 1 : 0.99)),
             paper: 0.976),
           .init(method: .ordinary(Self.adam, ordinary(.adam, 1e-3)), paper: 0.976),
           .init(method: .ordinary(Self.fasterAdam, ordinary(.adam, 3e-3))),
@@ -51,8 +53,10 @@ extension Gu2019 {
         "network \(images.inputs)-\(contest.hidden[0])-\(images.classes), ReLU, Xavier’s weights; "
           + "10 epochs in batches of \(options.isQuick ? 50 : 500); \(seeds.count) seeds, the same for all",
         "“\(Self.solved)” is the paper’s Algorithm 2 with its own λ and γ, K = 1; “\(Self.steps)” the defaults of "
-          + "--model fenchel: one preconditioned step a block with momentum, λ = 1, γ growing"
-          + (options.isQuick ? "" : ", on the directions that hold 95 % of the inputs’ second moment"),
+          + "--model fenchel: one preconditioned step a block with momentum, λ = 1, γ growing",
+        options.isQuick
+          ? "all directions of the inputs"
+          : "they see the directions that hold 99 and 95 % of the inputs’ second moment, 331 and 154 of 784",
         "3e-3 is the best of Adam’s learning rates on 5,000 training images held out",
       ])
       findings.curves = try contest.run(on: images, seeds: seeds, options)

@@ -19,9 +19,9 @@ enum Gu2019 {
   ]
 
   /// Appendix C's batched setting for 784-300-10 as the code has it, every block solved.
-  static func solvedBlocks(epochs: Int, batchSize: Int) -> LiftedSettings {
+  static func solvedBlocks(epochs: Int, batchSize: Int, share: Double) -> LiftedSettings {
     var settings = LiftedSettings()
-    (settings.epochs, settings.batchSize) = (epochs, batchSize)
+    (settings.epochs, settings.batchSize, settings.inputShare) = (epochs, batchSize, share)
     settings.batched.solvesBlocks = true
     settings.batched.λ = 0.2
     settings.batched.proximity = 1 / 500.0

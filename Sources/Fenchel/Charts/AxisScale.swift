@@ -14,29 +14,38 @@ struct AxisScale: Sendable, Equatable {
   /// A scale for some values: over the axis's own range, or widened to whole ticks.
   init(_ axis: ChartAxis, values: [Double]) {
     isLogarithmic = axis.isLogarithmic
-    let shown = values.filter { $0.isFinite && (!axis.isLogarithmic || $0 > 0) }
+    let shown = values.filter { Self.isDrawable($0, logarithmic: axis.isLogarithmic) }
     var (low, high) = (shown.min() ?? 0, shown.max() ?? 1)
-    if let range = axis.range, !axis.isLogarithmic || range.lowerBound > 0 {
-      (low, high) = (range.lowerBound, range.upperBound)
+    let range = axis.range.flatMap { range in
+      [range.lowerBound, range.upperBound].allSatisfy {
+        Self.isDrawable($0, logarithmic: axis.isLogarithmic)
+      } ? range : nil
     }
+    if let range { (low, high) = (range.lowerBound, range.upperBound) }
     if axis.isLogarithmic {
-      if shown.isEmpty, axis.range == nil { (low, high) = (1, 10) }
+      if shown.isEmpty, range == nil { (low, high) = (1, 10) }
       (least, greatest, ticks) = Self.powers(low, high)
     } else {
-      (least, greatest, ticks) = Self.steps(low, high, isFixed: axis.range != nil)
+      (least, greatest, ticks) = Self.steps(low, high, isFixed: range != nil)
     }
   }
 
   /// 0 at the least and 1 at the greatest value; nil where a value has no place.
   func position(_ value: Double) -> Double? {
-    guard value.isFinite, !isLogarithmic || value > 0 else { return nil }
+    guard Self.isDrawable(value, logarithmic: isLogarithmic) else { return nil }
     return isLogarithmic
-      ? .log(value / least) / .log(greatest / least) : (value - least) / (greatest - least)
+      ? (.log(value) - .log(least)) / (.log(greatest) - .log(least)) : (value - least) / (greatest - least)
+  }
+
+  /// Whether a value has a place; those at the ends of Double have none.
+  private static func isDrawable(_ value: Double, logarithmic: Bool) -> Bool {
+    abs(value) <= 1e300 && (!logarithmic || value >= 1e-300)
   }
 
   /// Ticks at multiples of 1, 2 or 5 times a power of ten, some five of them.
   private static func steps(_ low: Double, _ high: Double, isFixed: Bool) -> (Double, Double, [Tick]) {
-    let span = high > low ? high - low : max(abs(high), 1)
+    let isWide = high - low > 1e-9 * max(abs(low), abs(high)) && high - low > 1e-290
+    let span = isWide ? high - low : max(abs(high), 1)
     let raw = span / 5
     let exponent = Int((Double.log(raw) / .log(10)).rounded(.down))
     let power = Double.pow(10, exponent)
@@ -54,19 +63,21 @@ struct AxisScale: Sendable, Equatable {
     return (isFixed ? low : first * step, end > low ? end : low + span, ticks)
   }
 
-  /// Ticks at powers of ten, and at 2 and 5 times these where there are few.
+  /// Ticks at powers of ten, and at 2 and 5 times these where there are few; from the last one below the values to the
+  /// first above.
   private static func powers(_ low: Double, _ high: Double) -> (Double, Double, [Tick]) {
-    let first = Int((Double.log(low) / .log(10) + 1e-9).rounded(.down))
-    let last = max(first + 1, Int((Double.log(high) / .log(10) - 1e-9).rounded(.up)))
-    let factors = last - first > 3 ? [1.0] : [1.0, 2, 5]
-    let stride = max(1, (last - first) / 6)
-    var ticks: [Tick] = []
-    for exponent in Swift.stride(from: first, through: last, by: stride) {
-      for factor in factors where exponent < last || factor == 1 {
-        ticks.append(Tick(value: factor * .pow(10, exponent), label: powerLabel(factor, exponent)))
-      }
+    func decade(_ value: Double) -> Int { Int((Double.log(value) / .log(10)).rounded(.down)) }
+    let (first, last) = (decade(low), decade(high) + 1)
+    let factors = last - first > 4 ? [1.0] : [1.0, 2, 5]
+    let all = (first...last).flatMap { exponent in
+      factors.map { Tick(value: $0 * .pow(10, exponent), label: powerLabel($0, exponent)) }
     }
-    return (.pow(10, first), .pow(10, last), ticks)
+    let begin = all.lastIndex { $0.value <= low * (1 + 1e-9) } ?? 0
+    var end = all.firstIndex { $0.value >= high * (1 - 1e-9) } ?? all.count - 1
+    if end <= begin { end = min(begin + 1, all.count - 1) }
+    let step = max(1, (end - begin) / 12)
+    let shown = stride(from: begin, through: end, by: step).map { all[$0] }
+    return (all[begin].value, all[end].value, shown)
   }
 
   private static func powerLabel(_ factor: Double, _ exponent: Int) -> String {

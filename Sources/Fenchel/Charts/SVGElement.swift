@@ -10,6 +10,7 @@ func svgElement(
 
 /// A coordinate with at most one digit behind the point.
 func svgNumber(_ value: Double) -> String {
+  guard value.isFinite else { return "0" }
   let tenths = Int((min(max(value, -1e6), 1e6) * 10).rounded())
   let (whole, rest) = (abs(tenths) / 10, abs(tenths) % 10)
   return (tenths < 0 ? "-" : "") + "\(whole)" + (rest == 0 ? "" : ".\(rest)")

@@ -18,12 +18,12 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   /// Steps that a block may take where all data are one batch.
   public var blockSteps = 10
   /// Sweeps that are combined to begin the next one, where all data are one batch; below 2 none.
-  public var acceleration = 0
+  public var acceleration = 10
   /// Rows of the sketch of a layer's inputs, for each input, that ridge problems of whole data are solved with; nil for none.
   public var sketch: Int?
   /// The numbers of the batched method.
   public var batched = BatchDescentSettings()
-  /// The share of the inputs' second moment that the batched method keeps, from the largest directions down; 1 keeps all.
+  /// The share of the inputs' second moment that is kept, from the largest directions down; 1 keeps all.
   public var inputShare = 1.0
   public var seed: UInt64 = 0
 

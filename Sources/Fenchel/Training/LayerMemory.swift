@@ -13,6 +13,8 @@ struct LayerMemory {
   private let optimizer: Optimizer
   /// Whether blocks of a lifted model are solved on the way, if only for weights to start from.
   private let hasBlocks: Bool
+  /// Whether sweeps of a lifted model are combined, which keeps copies of the weights.
+  private let isAccelerated: Bool
   private let bytesPerElement: Double
 
   init(_ problem: TrainingProblem, _ layers: LayerSettings, model: ModelKind, bytesPerElement: Int) {
@@ -23,6 +25,7 @@ struct LayerMemory {
     let visitsAll = model.needsAllSamples || layers.initialiser == .lifted || layers.dualSteps != nil
     batch = visitsAll ? samples : min(samples, Double(layers.batchSize))
     hasBlocks = (model != .mlp && model != .contrastive) || layers.initialiser == .lifted
+    isAccelerated = visitsAll && hasBlocks
     self.model = model
     optimizer = layers.optimizer
     self.bytesPerElement = Double(bytesPerElement)
@@ -42,7 +45,8 @@ struct LayerMemory {
     case (.mlp, _), (.contrastive, _): elements += 7 * weights + 4 * outputs
     default: break
     }
-    if hasBlocks { elements += samples * widths[0] + 5 * weights + 4 * squares + 10 * outputs }
+    if hasBlocks { elements += samples * widths[0] + 5 * weights + 4 * squares + 12 * outputs }
+    if isAccelerated { elements += Double(2 * LiftedSettings().acceleration + 2) * weights }
     let asRead = 2 * samples * widths[0] * 8  // raw and scaled, in Double
     return Int(min(asRead + elements * bytesPerElement, 1e18))
   }

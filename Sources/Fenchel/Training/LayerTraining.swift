@@ -138,7 +138,8 @@ struct LayerTraining {
     lifted.sketch = layers.sketch
     // Directions that are left out leave the weights too: not those of another method's model.
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
-    lifted.inputShare = layers.inputShare ?? (problem.isImage && isOwn ? 0.95 : 1)
+    let leavesOut = settings.model == .fenchel && problem.isImage && isOwn
+    lifted.inputShare = layers.inputShare ?? (leavesOut ? 0.95 : 1)
     if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
     return lifted
   }

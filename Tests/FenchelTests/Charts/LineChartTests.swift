@@ -90,13 +90,20 @@ import Testing
     #expect(band.attributes["d"] == "M72 148.5L580 148.5L580 317.5L72 317.5Z")
   }
 
-  @Test(arguments: [[], [[]], [[3.0]], [[.nan]], [[1e300, -1e300]], [[0, 0]]] as [[[Double]]])
+  @Test(
+    arguments: [
+      [], [[]], [[3.0]], [[.nan]], [[1e300, -1e300]], [[0, 0]], [[5e-324]], [[1.7e308, -1.7e308]],
+      [[1e15, 1e15 + 1]], [[1e-299, 1e299]], [[-5e-324, 5e-324]],
+    ] as [[[Double]]])
   func anythingIsDrawn(values: [[Double]]) throws {
     _ = try read(chart(values.map { line($0) }).svg)
     var logarithmic = chart(values.map { line($0) })
     logarithmic.y.isLogarithmic = true
     logarithmic.x.isLogarithmic = true
     _ = try read(logarithmic.svg)
+    if let low = values.first?.min(), let high = values.first?.max(), low <= high {
+      _ = try read(chart(values.map { line($0) }, y: ChartAxis("", range: low...high)).svg)
+    }
   }
 
   @Test func twentyLinesHaveMarkersToo() throws {
