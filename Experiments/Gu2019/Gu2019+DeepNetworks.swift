@@ -21,7 +21,11 @@ extension Gu2019 {
       let (epochs, batch) = (10, options.isQuick ? 50 : 500)
       var fenchel = LiftedSettings(hiddenLayers: hidden.count)
       fenchel.epochs = epochs
-      if options.isQuick { fenchel.batchSize = batch } else { fenchel.inputShare = 0.95 }
+      if options.isQuick {
+        fenchel.batchSize = batch
+      } else {
+        fenchel.inputShare = LiftedSettings.imageShare(hiddenLayers: hidden.count)
+      }
       let adam = OrdinaryTraining(optimizer: .adam, epochs: epochs, batchSize: batch, learningRate: 1e-3)
       return Contest(
         hidden: hidden, loss: .softmax,

@@ -13,7 +13,9 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   public var epochs = 10
   /// Samples of a batch; as many as there are, or more, make one batch of all of them.
   public var batchSize = 500
-  /// The share of the inputs' second moment that `fenchel` keeps, from the largest directions down; nil for 0.95 of images, whose small directions are noise, and all of other data or where another method's weights start.
+  /// The share of the inputs' second moment that `fenchel` keeps, from the largest directions down; nil for 0.95 of images,
+  /// 0.9 where several layers are hidden, whose small directions are noise, and all of other data or where another
+  /// method's weights start.
   public var inputShare: Double?
   /// Of `lifted` only: rows of the sketches that ridge problems are solved with, for each input of a layer; nil for none.
   public var sketch: Int?

@@ -139,7 +139,8 @@ struct LayerTraining {
     // Directions that are left out leave the weights too: not those of another method's model.
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
     let leavesOut = settings.model == .fenchel && problem.isImage && isOwn
-    lifted.inputShare = layers.inputShare ?? (leavesOut ? 0.95 : 1)
+    lifted.inputShare =
+      layers.inputShare ?? (leavesOut ? LiftedSettings.imageShare(hiddenLayers: layers.hidden.count) : 1)
     if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
     return lifted
   }

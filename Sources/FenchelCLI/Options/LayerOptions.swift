@@ -34,7 +34,7 @@ struct LayerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Share of the inputs' second moment that fenchel keeps (default: 0.95 of images, else 1).",
+      "Share of the inputs' second moment that fenchel keeps (default: 0.95 of images, 0.9 if deep, else 1).",
       valueName: "share"))
   var inputShare: Double?
 

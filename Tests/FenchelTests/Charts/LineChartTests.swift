@@ -92,8 +92,9 @@ import Testing
 
   @Test(
     arguments: [
-      [], [[]], [[3.0]], [[.nan]], [[1e300, -1e300]], [[0, 0]], [[5e-324]], [[1.7e308, -1.7e308]],
-      [[1e15, 1e15 + 1]], [[1e-299, 1e299]], [[-5e-324, 5e-324]],
+      [], [[]], [[3.0]], [[.nan]], [[1e300, -1e300]], [[0, 0]], [[Double.leastNonzeroMagnitude]],
+      [[1.7e308, -1.7e308]],
+      [[1e15, 1e15 + 1]], [[1e-299, 1e299]], [[-Double.leastNonzeroMagnitude, .leastNonzeroMagnitude]],
     ] as [[[Double]]])
   func anythingIsDrawn(values: [[Double]]) throws {
     _ = try read(chart(values.map { line($0) }).svg)
