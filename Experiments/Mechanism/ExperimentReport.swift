@@ -32,7 +32,8 @@ public struct ExperimentReport: Sendable, Encodable {
     (self.experiment, subject, paper) = (experiment.name, experiment.subject, experiment.paper)
     (isQuick, isComplete) = (options.isQuick, findings.isComplete)
     (setting, openPoints) = (findings.setting, experiment.openPoints)
-    (comparisons, remarks) = (findings.comparisons, findings.remarks)
+    comparisons = findings.comparisons
+    remarks = findings.remarks + findings.failures
     environment = Environment(
       version: Release.version, processor: ProcessMemory.processor, threads: Parallel.threads,
       blasCore: Parallel.blasCore)

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import Fenchel
 
 /// What an experiment found.
@@ -16,6 +17,14 @@ public struct Findings: Sendable {
   public var isComplete = true
 
   public init(setting: [String]) { self.setting = setting }
+
+  /// Trainings that broke down, one remark for each.
+  var failures: [String] {
+    curves.filter { $0.status == .numericalFailure }.map {
+      "\($0.method), seed \($0.seed): broke down after epoch \($0.points.last?.epoch ?? 0), with numbers that are not finite "
+        + "or a system without solution"
+    }
+  }
 }
 
 /// A number of ours and the paper's.

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import Fenchel
 
 /// How a training went: the accuracy on samples that it did not see, before the first epoch and after every one.
@@ -13,6 +14,8 @@ public struct LearningCurve: Sendable, Equatable {
   public var method: String
   public var seed: UInt64
   public var points: [Point]
+  /// How it ended.
+  public var status: Status
 
   /// The accuracy at the end.
   public var final: Double? { points.last?.accuracy }

@@ -42,7 +42,6 @@ struct TrainingMethod: Sendable {
   struct Trained {
     var network: FeedForward<Float>
     var curve: LearningCurve
-    var status: Status
   }
 
   /// Trains from a network, and scores the network of every epoch afterwards, so that seconds are of training alone.
@@ -62,8 +61,8 @@ struct TrainingMethod: Sendable {
           epoch: epoch.number, seconds: epoch.seconds, accuracy: images.accuracy(of: network))
       }
     return Trained(
-      network: outcome.network, curve: LearningCurve(method: name, seed: seed, points: points),
-      status: outcome.status)
+      network: outcome.network,
+      curve: LearningCurve(method: name, seed: seed, points: points, status: outcome.status))
   }
 
   private typealias Observer = (Epoch, FeedForward<Float>) -> Void

@@ -20,7 +20,7 @@ extension BatchDescent {
     var point = LiftedPoint(forward: network, on: x)
     let value = loss.value(at: program.preactivations(ofLayer: layers, at: point))
     do {
-      for _ in 0..<max(settings.alternations, 1) {
+      for _ in 0..<settings.alternations {
         for l in (0..<layers).reversed() {
           point.outputs[l] = try program.outputBlock(l, at: point).solve(
             from: point.outputs[l], tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)

@@ -115,6 +115,10 @@ public struct LiftedTraining<Element: Scalar> {
       throw LiftedError.parameter(
         "rows of a sketch", Double(settings.sketch ?? 0), allowed: "a whole number above 0")
     }
+    for (name, count) in [("steps of a block", settings.blockSteps), ("K", settings.batched.alternations)]
+    where count < 1 {
+      throw LiftedError.parameter(name, Double(count), allowed: "a whole number above 0")
+    }
     guard settings.batchSize ?? 1 > 0 else {
       throw LiftedError.parameter(
         "batch size", Double(settings.batchSize ?? 0), allowed: "a whole number above 0")

@@ -135,6 +135,28 @@ import Testing
     #expect(difference.frobeniusNorm < 1e-7 * all.frobeniusNorm)
   }
 
+  @Test func countsBelowOneAreRefused() throws {
+    let p = try problem(rows: 20, Float.self)
+    for change in [{ $0.blockSteps = 0 }, { $0.batched.alternations = 0 }] as [(inout LiftedSettings) -> Void]
+    {
+      #expect(throws: LiftedError.self) {
+        try LiftedTraining<Float>(.fenchel, settings: settings(change)).run(
+          from: p.start, x: p.x, targets: p.y, weights: p.weights, loss: .softmax)
+      }
+    }
+  }
+
+  /// Rates that overflow end with a status and the weights of the last epoch.
+  @Test func blocksThatOverflowAreAFailure() throws {
+    var p = try problem(rows: 60, Float.self)
+    p.x.scale(by: 1e25)
+    let s = settings { ($0.epochs, $0.batchSize, $0.batched.solvesBlocks) = (2, 20, true) }
+    let outcome = try LiftedTraining<Float>(.fenchel, settings: s).run(
+      from: p.start, x: p.x, targets: p.y, weights: p.weights, loss: .softmax)
+    #expect(outcome.network.weights.allSatisfy { $0.firstNonFinite == nil })
+    #expect(outcome.status == .completed || outcome.status == .numericalFailure)
+  }
+
   @Test func fewerDirectionsHoldForWholeDataToo() throws {
     let p = try problem(Double.self)
     let s = settings { ($0.epochs, $0.batchSize, $0.inputShare) = (5, nil, 0.8) }
