@@ -2,8 +2,8 @@ import LinearAlgebra
 
 extension TrainingSettings {
   /// Seconds that one pass of projections on the cones of all groups may take, roughly: 4 n d² multiplications for each
-  /// group, at some 3·10⁹ a second, where patterns are given by number or by gates and no time limit is set; nil
-  /// otherwise. A training takes several passes.
+  /// group, at some 3·10⁹ a second, where patterns that fit into memory are given by number or by gates and no time limit
+  /// is set; nil otherwise. A training takes several passes.
   public func secondsOfProjections(on data: Dataset<Double>) -> Double? {
     guard model == .relu, timeLimit == nil else { return nil }
     let count: Int
@@ -13,6 +13,7 @@ extension TrainingSettings {
     case .refine, .exact: return nil
     }
     let (n, d) = (Double(data.rows), Double(data.features.columns + (bias ? 1 : 0)))
+    guard Double(count) * (n / 8 + 8 * d) < Double(memoryLimit) else { return nil }
     let groups = 2 * Double(count) * Double(max(1, data.schema.outputs))
     return groups * 4 * n * d * min(n, d) / 3e9
   }
