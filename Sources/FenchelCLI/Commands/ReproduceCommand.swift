@@ -63,8 +63,8 @@ struct ReproduceCommand: ParsableCommand {
           + "(`fenchel reproduce list` lists them)")
     }
     if let threads { Parallel.threads = threads }
-    let folder = try FindingsFolder(output)
     Interruption.install()
+    let folder = try FindingsFolder(output)
     var options = ExperimentOptions()
     (options.isQuick, options.seeds, options.heldOut) = (quick, seeds, heldOut)
     options.cancellation = Interruption.cancellation
