@@ -46,19 +46,12 @@ enum Main {
     }
   }
 
-  /// The command that the arguments name, with the config file's settings under those of the command line.
+  /// The command that the arguments name, with the settings of its files under those of the command line.
   private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
     try checkCommand(arguments)
-    let command = try parseAlone(arguments)
-    guard let configurable = command as? any Configurable, let path = configurable.config else {
-      return command
-    }
-    let settings = try ConfigFile(path: path).arguments(overriddenBy: arguments, of: configurable)
-    let merged = [arguments[0]] + settings + arguments.dropFirst()
-    do {
-      return try FenchelCommand.parseAsRoot(merged)
-    } catch {
-      throw ConfigError(path, nil, UsageMessage.oneLine(FenchelCommand.message(for: error)))
+    return try Invocation.command(arguments, parse: parseAlone) { error, file in
+      let failure = (error as? ParsingFailure)?.error ?? error
+      return ConfigError(file, nil, UsageMessage.oneLine(FenchelCommand.message(for: failure)))
     }
   }
 

@@ -53,6 +53,7 @@ final class RunFolder {
   deinit { close(lock) }
 
   var model: String { path + "/model.safetensors" }
+  var checkpoint: String { path + "/" + Checkpoint.nameInFolder }
 
   func write(_ report: TrainingReport) throws {
     let text = try JSONText.encode(report, indented: true) + "\n"

@@ -9,8 +9,9 @@ public struct AndersonAcceleration<Element: Scalar>: Sendable {
   public let memory: Int
   /// Added to the diagonal of the normalised Gram matrix of residuals.
   public let regularisation: Double
-  private var images: [Matrix<Element>] = []
-  private var residuals: [Matrix<Element>] = []
+  /// G(x_i) and G(x_i) − x_i of the past, the latest last.
+  package private(set) var images: [Matrix<Element>] = []
+  package private(set) var residuals: [Matrix<Element>] = []
   /// Inner products of the residuals.
   private var gram: [[Double]] = []
 
@@ -31,6 +32,15 @@ public struct AndersonAcceleration<Element: Scalar>: Sendable {
     images = []
     residuals = []
     gram = []
+  }
+
+  /// Takes up a past, as of a run that was stopped.
+  package mutating func restore(images: [Matrix<Element>], residuals: [Matrix<Element>]) {
+    precondition(images.count == residuals.count && images.count <= memory, "a past of another length")
+    (self.images, self.residuals) = (images, residuals)
+    gram = residuals.indices.map { i in
+      residuals.indices.map { Double(residuals[min(i, $0)].inner(residuals[max(i, $0)])) }
+    }
   }
 
   /// The point to go on from: the extrapolation where there is one and the objective there is at most that at

@@ -29,6 +29,13 @@ public struct Limits: Sendable {
     self.certificateInterval = max(1, certificateInterval)
     self.cancellation = cancellation
   }
+
+  /// Why a run must end after so many seconds, nil where it may go on.
+  package func interruption(after elapsed: Double) -> Status? {
+    if cancellation?.isRequested == true { return .cancelled }
+    if let seconds, elapsed >= seconds { return .stoppedAtLimit(.time) }
+    return nil
+  }
 }
 
 /// What a run is doing, for progress lines and logs.

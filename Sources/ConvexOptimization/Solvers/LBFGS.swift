@@ -59,10 +59,18 @@ public struct LBFGS: Sendable {
   public func minimise(
     from x₀: [Double], shouldContinue: (Iterate) -> Bool = { _ in true }, _ objective: Objective
   ) -> Result {
+    var run = State(at: x₀, memory: memory, objective)
+    return minimise(&run, shouldContinue: { shouldContinue($0.iterate) }, objective)
+  }
+
+  /// The same from a state, which is changed as the run goes; that of a stopped run goes on as if it had not stopped.
+  package func minimise(
+    _ run: inout State, shouldContinue: (inout State) -> Bool, _ objective: Objective
+  ) -> Result {
     Parallel.forEach(tiles: 1) { _ in }  // one BLAS thread from here on: the same bits for any number
-    var run = Run(at: x₀, memory: memory, objective)
     guard run.value.isFinite, run.gradientNorm.isFinite else { return run.result(.numericalFailure) }
     while true {
+      if run.idleSteps >= 5 { return run.result(.stalled) }
       if run.gradientNorm <= gradientTolerance * max(1, abs(run.value)) { return run.result(.solved) }
       if cancellation?.isRequested == true { return run.result(.cancelled) }
       if run.iterations >= maximumIterations || run.evaluations >= maximumEvaluations {
@@ -72,9 +80,10 @@ public struct LBFGS: Sendable {
       guard run.step(budget: maximumEvaluations - run.evaluations, objective) else {
         return run.result(.stalled)
       }
-      guard shouldContinue(run.iterate) else { return run.result(.cancelled) }
-      if run.idleSteps >= 5 { return run.result(.stalled) }
-      if decreaseTolerance > 0, before - run.value <= decreaseTolerance * max(1, abs(run.value)) {
+      guard shouldContinue(&run) else { return run.result(.cancelled) }
+      if decreaseTolerance > 0, run.idleSteps < 5,
+        before - run.value <= decreaseTolerance * max(1, abs(run.value))
+      {
         return run.result(.solved)
       }
     }
@@ -83,20 +92,20 @@ public struct LBFGS: Sendable {
 
 extension LBFGS {
   /// The current point of a run with its gradient and memory.
-  private struct Run {
-    var x: [Double]
-    var gradient: [Double]
-    var value: Double
-    var iterations = 0
-    var evaluations = 1
+  package struct State {
+    package var x: [Double]
+    package var gradient: [Double]
+    package var value: Double
+    package var iterations = 0
+    package var evaluations = 1
     /// Steps in a row that did not decrease the value.
-    var idleSteps = 0
-    private var memory: QuasiNewtonMemory
+    package var idleSteps = 0
+    package var memory: QuasiNewtonMemory
     private var direction: [Double]
     private var trial: [Double]
     private var trialGradient: [Double]
 
-    init(at x₀: [Double], memory m: Int, _ objective: Objective) {
+    package init(at x₀: [Double], memory m: Int, _ objective: Objective) {
       x = x₀
       gradient = [Double](repeating: 0, count: x₀.count)
       value = objective(x, &gradient)
@@ -110,7 +119,7 @@ extension LBFGS {
       gradient.reduce(0) { $1.isFinite ? max($0, abs($1)) : .infinity }
     }
 
-    var iterate: Iterate {
+    package var iterate: Iterate {
       Iterate(
         iteration: iterations, evaluations: evaluations, value: value, gradientNorm: gradientNorm, point: x)
     }

@@ -2,17 +2,17 @@ import LinearAlgebra
 
 /// The last m pairs (s, y) of steps and gradient differences: an approximation H of an inverse Hessian that is
 /// never formed. Product with a vector by the two-loop recursion, cost 4mN. (Nocedal 1980.)
-struct QuasiNewtonMemory {
+package struct QuasiNewtonMemory {
   private let dimension: Int
-  private let capacity: Int
-  private var steps: [Double]
-  private var differences: [Double]
+  package let capacity: Int
+  package var steps: [Double]
+  package var differences: [Double]
   /// 1/⟨s, y⟩ of each slot.
-  private var reciprocals: [Double]
+  package var reciprocals: [Double]
   /// ⟨s, y⟩/⟨y, y⟩ of the newest pair.
-  private var scale = 1.0
-  private var newest = -1
-  private(set) var count = 0
+  package var scale = 1.0
+  package var newest = -1
+  package var count = 0
 
   init(dimension: Int, capacity: Int) {
     self.dimension = dimension

@@ -17,4 +17,6 @@ public struct AdaGrad<Element: Scalar>: GradientRule {
       }
     }
   }
+
+  public mutating func transfer(_ state: inout StateTransfer) throws { try state.carry("squares", &squares) }
 }

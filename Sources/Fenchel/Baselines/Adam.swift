@@ -35,4 +35,10 @@ public struct Adam<Element: Scalar>: GradientRule {
       }
     }
   }
+
+  public mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("steps", &steps)
+    try state.carry("means", &means)
+    try state.carry("squares", &squares)
+  }
 }

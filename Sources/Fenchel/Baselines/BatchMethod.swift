@@ -16,7 +16,7 @@ package struct Batch<Element: Scalar> {
 }
 
 /// A method that goes from batch to batch, at each with one step for the mean loss ℓ/Σs and the weight decay.
-package protocol BatchMethod<Element> {
+package protocol BatchMethod<Element>: Resumable {
   associatedtype Element: Scalar
   /// Takes one step. A step that `failed` leaves the weights as they were.
   mutating func step(
@@ -70,4 +70,6 @@ struct FirstOrderMethod<Element: Scalar>: BatchMethod {
     if !isFinite { swap(&network.weights, &previous) }
     return BatchStep(loss: loss, outcome: isFinite ? .advanced : .failed)
   }
+
+  mutating func transfer(_ state: inout StateTransfer) throws { try state.carry("rule", &rule) }
 }

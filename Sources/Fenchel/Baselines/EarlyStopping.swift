@@ -30,7 +30,20 @@ public struct EarlyStopping: Sendable, Equatable, Codable {
       } else {
         idle += 1
       }
-      return idle >= rule.patience
+      return isOver
+    }
+
+    /// Whether the loss has not fallen for as many epochs as the rule has patience.
+    var isOver: Bool { idle >= rule.patience }
+
+    /// Takes up a record of networks like the one given.
+    mutating func transfer(_ state: inout StateTransfer, like network: FeedForward<Element>) throws {
+      try state.carry("idle", &idle)
+      try state.carry("best", optional: &best, blank: (0, 0, network)) { state, best in
+        try state.carry("epoch", &best.epoch)
+        try state.carry("loss", &best.loss)
+        try state.carry("weights", &best.network.weights)
+      }
     }
   }
 }

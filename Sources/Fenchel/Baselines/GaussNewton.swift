@@ -54,6 +54,8 @@ struct GaussNewton<Element: Scalar>: BatchMethod {
     return BatchStep(loss: loss, outcome: .stalled)
   }
 
+  mutating func transfer(_ state: inout StateTransfer) throws { try state.carry("damping", &damping) }
+
   private mutating func adapt(_ ratio: Double) {
     if ratio > 0.75 { damping = max(damping / 4, 1e-12) }
     if !(ratio >= 0.25) { damping *= ratio > 0 ? 2 : 8 }

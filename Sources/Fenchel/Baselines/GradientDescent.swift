@@ -11,4 +11,6 @@ public struct GradientDescent<Element: Scalar>: GradientRule {
         count, rate: rate, decay: pass.weightDecay, pass.old + i, pass.gradient + i, into: pass.new + i)
     }
   }
+
+  public mutating func transfer(_: inout StateTransfer) throws {}
 }

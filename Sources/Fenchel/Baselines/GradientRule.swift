@@ -4,7 +4,7 @@ import LinearAlgebra
 /// ones. State is kept layer by layer and begins at 0; one value belongs to one training.
 ///
 /// All rules take the slope H = G + λW, with λ the weight decay, as PyTorch's `weight_decay` does.
-public protocol GradientRule<Element>: Sendable {
+public protocol GradientRule<Element>: Sendable, Resumable {
   associatedtype Element: Scalar
   /// Counts one more step; `step` is called for every layer after it.
   mutating func begin()
@@ -60,8 +60,16 @@ public struct GradientPass<Element: Scalar> {
 }
 
 /// One number for every weight, 0 at first: a running mean, a sum of squares, a velocity.
-struct GradientMemory<Element: Scalar>: Sendable {
+struct GradientMemory<Element: Scalar>: Sendable, Resumable {
   private var layers: [[Element]] = []
+
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    var count = layers.count
+    try state.carry("layers", &count)
+    guard count <= 1_000_000 else { throw StateError("a memory of \(count) layers") }
+    if state.isRestoring { layers = [[Element]](repeating: [], count: count) }
+    for l in layers.indices { try state.carry(String(l), &layers[l], isAnyCount: true) }
+  }
 
   /// Calls `body` with a pointer to the entries of layer l, `count` of them.
   mutating func withPointer<R>(layer l: Int, count: Int, _ body: (UnsafeMutablePointer<Element>) -> R) -> R {

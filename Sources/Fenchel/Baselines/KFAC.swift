@@ -117,6 +117,13 @@ struct KFAC<Element: Scalar>: BatchMethod {
     return (step, -zip(weights, slopes).reduce(0.0) { $0 + $1.0 * $1.1 } / 2)
   }
 
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("damping", &damping)
+    try state.carry("steps", &steps)
+    for l in factors.indices { try state.carry("factors.\(l)", &factors[l]) }
+    try state.carry("last-step", optional: &lastStep, blank: gradient) { try $0.carry("layer", &$1) }
+  }
+
   private mutating func adapt(_ gain: Double, promised: Double) {
     let change = Double.pow(0.95, dampingInterval)
     if gain > 0.75 * promised { damping = max(damping * change, 1e-8) }

@@ -3,7 +3,7 @@ import LinearAlgebra
 
 /// The curvature of one layer as a Kronecker product, ∇²h ≈ A ⊗ G with running means of A = x̄x̄ᵀ over its inputs and of
 /// G = ggᵀ over derivatives with respect to its outputs (Martens & Grosse 2015, sections 3 and 5).
-struct KroneckerFactors<Element: Scalar> {
+struct KroneckerFactors<Element: Scalar>: Resumable {
   /// A, lower triangle: the inputs with the constant of the bias last.
   private var inputs: Matrix<Element>
   /// G, lower triangle.
@@ -53,6 +53,18 @@ struct KroneckerFactors<Element: Scalar> {
     else { return false }
     inverses = (left, right)
     return true
+  }
+
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("inputs", &inputs)
+    try state.carry("outputs", &outputs)
+    try state.carry("updates", &updates)
+    var factors = inverses.map { [$0.inputs.packedFactor, $0.outputs.packedFactor] }
+    try state.carry("inverses", optional: &factors, blank: [inputs, outputs]) { try $0.carry("factor", &$1) }
+    guard state.isRestoring else { return }
+    do {
+      inverses = try factors.map { try (Cholesky(packedFactor: $0[0]), Cholesky(packedFactor: $0[1])) }
+    } catch let error as FactorisationError { throw StateError("a factor of K-FAC: \(error)") }
   }
 
   /// (A + πγI)⁻¹ V (G + γ/π I)⁻¹.

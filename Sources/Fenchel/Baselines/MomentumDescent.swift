@@ -18,4 +18,8 @@ public struct MomentumDescent<Element: Scalar>: GradientRule {
       }
     }
   }
+
+  public mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("velocity", &velocity)
+  }
 }

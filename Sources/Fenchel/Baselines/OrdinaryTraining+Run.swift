@@ -5,36 +5,25 @@ extension OrdinaryTraining {
   /// A run as it goes: the network, the samples with their losses, and what was seen so far.
   struct Run<Element: Scalar> {
     private let settings: OrdinaryTraining
-    private let x: Matrix<Element>
-    /// Over all samples that are trained on.
-    private let loss: any Loss<Element>
-    private let mass: Double
-    private let validation: (x: Matrix<Element>, loss: any Loss<Element>, mass: Double)?
+    private var source: any SampleSource<Element>
+    private let validation: MemorySamples<Element>?
     private let progress: ((Epoch, FeedForward<Element>) -> Void)?
-    private let clock = ContinuousClock()
-    private let begin: ContinuousClock.Instant
+    private let checkpoints: CheckpointKeeper?
     private var backpropagation: Backpropagation<Element>
     private var stopping: EarlyStopping.Record<Element>?
     private var network: FeedForward<Element>
     private var status = Status.completed
-    private var history: [Epoch] = []
+    private var record: RunRecord
+    private var position = EpochPosition()
 
     init(
-      _ settings: OrdinaryTraining, _ start: FeedForward<Element>, _ samples: Samples<Element>,
-      _ validation: Samples<Element>?, _ kind: LossKind, _ progress: ((Epoch, FeedForward<Element>) -> Void)?
+      _ settings: OrdinaryTraining, _ start: FeedForward<Element>, _ source: any SampleSource<Element>,
+      _ validation: MemorySamples<Element>?, _ checkpoints: CheckpointKeeper?,
+      _ progress: ((Epoch, FeedForward<Element>) -> Void)?
     ) throws {
-      func makeLoss(_ samples: Samples<Element>) throws -> any Loss<Element> {
-        try kind.makeLoss(
-          targets: samples.targets, weights: samples.weights.allSatisfy { $0 == 1 } ? nil : samples.weights,
-          parameters: settings.lossParameters)
-      }
-      self.settings = settings
-      x = samples.x
-      loss = try makeLoss(samples)
-      mass = total(samples.weights)
-      self.validation = try validation.map { ($0.x, try makeLoss($0), total($0.weights)) }
-      self.progress = progress
-      begin = clock.now
+      (self.settings, self.source, self.validation) = (settings, source, validation)
+      (self.checkpoints, self.progress) = (checkpoints, progress)
+      record = RunRecord(after: checkpoints?.earlierSeconds ?? 0)
       backpropagation = try Backpropagation(start.activations)
       stopping = settings.earlyStopping.map { EarlyStopping.Record($0) }
       network = start
@@ -43,21 +32,18 @@ extension OrdinaryTraining {
     var outcome: Outcome<Element> {
       let best = stopping?.best
       return Outcome(
-        network: best?.network ?? network, status: status, history: history,
-        epoch: best?.epoch ?? history.last?.number ?? 0, seconds: seconds)
+        network: best?.network ?? network, status: status, history: record.history,
+        epoch: best?.epoch ?? record.history.count, seconds: record.seconds)
     }
-
-    private var seconds: Double { begin.duration(to: clock.now).seconds }
 
     /// Why the run should end now, nil where it should go on.
     private var interruption: Status? {
-      if settings.cancellation?.isRequested == true { return .cancelled }
-      if let limit = settings.seconds, seconds >= limit { return .stoppedAtLimit(.time) }
-      return nil
+      Limits(seconds: settings.seconds, cancellation: settings.cancellation)
+        .interruption(after: record.secondsHere)
     }
 
     /// Notes an epoch; returns false where early stopping ends the run.
-    private mutating func note(_ epoch: Int, loss: Double) -> Bool {
+    private mutating func note(loss: Double) -> Bool {
       var held: Double?
       if let validation {
         backpropagation.forward(network, validation.x)
@@ -65,76 +51,108 @@ extension OrdinaryTraining {
           Double(validation.loss.value(at: backpropagation.output))
           / max(validation.mass, .leastNormalMagnitude)
       }
-      let record = Epoch(number: epoch, loss: loss, validationLoss: held, seconds: seconds)
-      history.append(record)
-      progress?(record, network)
-      guard let held, stopping?.note(epoch, held, network) == true else { return true }
+      let epoch = record.append(loss: loss, validationLoss: held)
+      progress?(epoch, network)
+      guard let held, stopping?.note(epoch.number, held, network) == true else { return true }
       status = .stalled
       return false
     }
 
-    /// Epoch after epoch, batch after batch.
-    mutating func train(_ method: any BatchMethod<Element>) {
-      var method = method
-      let order = Minibatches(samples: x.rows, batchSize: settings.batchSize, seed: settings.seed)
-      var gathered = Matrix<Element>(0, x.columns)
-      for epoch in 0..<settings.epochs {
-        let rate = settings.baseRate * settings.schedule.factor(epoch: epoch, of: settings.epochs)
-        var sum = 0.0
-        for samples in order.epoch(epoch) {
-          if let interruption {
-            status = interruption
-            return
-          }
-          guard let batch = batch(samples, isWhole: order.count == 1, into: &gathered) else { continue }
-          let step = method.step(&network, on: batch, learningRate: rate)
-          sum += step.loss
-          guard step.outcome == .advanced || (step.outcome == .stalled && order.count > 1) else {
-            status = step.outcome == .failed ? .numericalFailure : .stalled
-            return
-          }
-        }
-        guard note(epoch + 1, loss: sum / mass) else { return }
+    /// All that the next step depends on.
+    private mutating func transfer(
+      _ state: inout StateTransfer, _ method: inout some Resumable
+    ) throws {
+      try state.carry("run", &record)
+      try state.carry("position", &position)
+      try state.carry("weights", &network.weights)
+      try state.carry("method", &method)
+      if stopping != nil {
+        try state.within("stopping") { try stopping?.transfer(&$0, like: network) }
       }
     }
 
-    /// The samples as a batch; nil where their weights are all 0.
-    private func batch(
-      _ samples: ArraySlice<Int>, isWhole: Bool, into gathered: inout Matrix<Element>
-    ) -> Batch<Element>? {
-      guard !isWhole else { return Batch(x: x, loss: loss, mass: mass) }
-      let part = loss.restricted(toSamples: samples)
-      let mass = total(part.weights)
-      guard mass > 0 else { return nil }
-      if gathered.rows != samples.count { gathered = Matrix(samples.count, x.columns) }
-      gathered.setRows(from: x, samples)
-      return Batch(x: gathered, loss: part, mass: mass)
+    /// Epoch after epoch, batch after batch.
+    ///
+    /// - Throws: `CheckpointError` where a checkpoint to go on from does not fit; `DataError` where samples cannot be read.
+    mutating func train(_ method: some BatchMethod<Element>) throws {
+      var method = method
+      let order = Minibatches(samples: source.samples, batchSize: settings.batchSize, seed: settings.seed)
+      try checkpoints?.restore { try transfer(&$0, &method) }
+      while record.history.count < settings.epochs, stopping?.isOver != true {
+        if try !visit(order.epoch(record.history.count), &method) { break }
+        let isOn = note(loss: position.loss / source.mass)
+        position = EpochPosition()
+        guard isOn else { return }
+        try checkpoints?.offer { try transfer(&$0, &method) }
+      }
+      if stopping?.isOver == true { status = .stalled }
+      guard status != .stalled, status != .numericalFailure else { return }
+      try checkpoints?.offer(isOver: true) { try transfer(&$0, &method) }
+    }
+
+    /// The batches of an epoch that are left; returns false, with the status set, where the run ends among them.
+    private mutating func visit(
+      _ batches: [ArraySlice<Int>], _ method: inout some BatchMethod<Element>
+    ) throws -> Bool {
+      let number = record.history.count
+      let rate = settings.baseRate * settings.schedule.factor(epoch: number, of: settings.epochs)
+      while position.batches < batches.count {
+        if let interruption {
+          status = interruption
+          return false
+        }
+        let batch = try source.batch(batches[position.batches])
+        if batch.mass > 0 {
+          let step = method.step(&network, on: batch, learningRate: rate)
+          guard step.outcome == .advanced || (step.outcome == .stalled && batches.count > 1) else {
+            status = step.outcome == .failed ? .numericalFailure : .stalled
+            return false
+          }
+          position.loss += step.loss
+        }
+        position.batches += 1
+        try checkpoints?.offer { try transfer(&$0, &method) }
+      }
+      return true
     }
 
     /// L-BFGS on all samples, in Double between evaluations.
-    mutating func minimise() {
+    mutating func minimise() throws {
       let method = LBFGS(
         maximumIterations: settings.epochs, maximumEvaluations: .max, cancellation: settings.cancellation)
-      let (scale, decay) = (Element(1 / mass), Element(settings.weightDecay))
+      let all = try source.batch(ArraySlice(0..<source.samples))
+      let (scale, decay) = (Element(1 / all.mass), Element(settings.weightDecay))
       var (trial, gradient) = (network, network.zeros)
       var work = backpropagation
-      var ending: Status?
-      let result = method.minimise(from: network.doubles) { iterate in
-        network.replace(by: iterate.point)
-        let penalty = settings.weightDecay / 2 * Double(network.squaredNorm)
-        if !note(iterate.iteration, loss: iterate.value - penalty) {
-          ending = status
-        } else {
-          ending = interruption
-        }
-        return ending == nil
-      } _: { point, slope in
+      let objective = { (point: [Double], slope: inout [Double]) -> Double in
         trial.replace(by: point)
-        let value = work.gradient(of: trial, x, loss: loss, scale: scale, decay: decay, into: &gradient)
+        let value = work.gradient(
+          of: trial, all.x, loss: all.loss, scale: scale, decay: decay, into: &gradient)
         slope = flattened(gradient).converted(to: Double.self).storage
         return Double(value)
       }
+      var state = LBFGS.State(at: network.doubles, memory: method.memory, objective)
+      try checkpoints?.restore { try transfer(&$0, &state) }
+      guard stopping?.isOver != true else {
+        status = .stalled
+        return
+      }
+      var (ending, failure) = (nil as Status?, nil as (any Error)?)
+      let result = method.minimise(
+        &state,
+        shouldContinue: { state in
+          network.replace(by: state.x)
+          let penalty = settings.weightDecay / 2 * Double(network.squaredNorm)
+          ending = note(loss: state.value - penalty) ? interruption : status
+          do {
+            if ending != .stalled { try checkpoints?.offer { try transfer(&$0, &state) } }
+          } catch { (failure, ending) = (error, .numericalFailure) }
+          return ending == nil
+        }, objective)
+      if let failure { throw failure }
       status = ending ?? (result.status == .stoppedAtLimit(.iterations) ? .completed : result.status)
+      guard status != .stalled, status != .numericalFailure else { return }
+      try checkpoints?.offer(isOver: true) { try transfer(&$0, &state) }
     }
   }
 }
@@ -147,11 +165,4 @@ extension FeedForward {
   fileprivate mutating func replace(by values: [Double]) {
     weights = parted(Matrix(column: values).converted(to: Element.self), like: weights)
   }
-}
-
-/// Σ s in Double.
-@specialized(where Element == Double)
-@specialized(where Element == Float)
-private func total<Element: Scalar>(_ weights: [Element]) -> Double {
-  weights.reduce(0.0) { $0 + Double($1) }
 }

@@ -94,29 +94,46 @@ public struct OrdinaryTraining: Sendable {
     from start: FeedForward<Element>, _ samples: Samples<Element>, loss: LossKind,
     validation: Samples<Element>? = nil, progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
   ) throws -> Outcome<Element> {
-    try run(nil, from: start, samples, loss: loss, validation: validation, progress: progress)
-  }
-
-  /// The same with a method of its own in place of the optimizer's.
-  package func run<Element: Scalar>(
-    _ method: (any BatchMethod<Element>)?, from start: FeedForward<Element>, _ samples: Samples<Element>,
-    loss: LossKind, validation: Samples<Element>? = nil,
-    progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
-  ) throws -> Outcome<Element> {
     try check(start, samples)
     if let validation { try check(start, validation) }
-    Parallel.forEach(tiles: 1) { _ in }  // one BLAS thread from here on: the same bits for any number
     let (training, held) = split(samples, validation)
     if training.weights.allSatisfy({ $0 == 0 }) { throw OrdinaryTrainingError.noWeight }
-    var run = try Run(self, start, training, held, loss, progress)
+    return try run(
+      nil, from: start, memory(training, loss), validation: held.map { try memory($0, loss) },
+      progress: progress)
+  }
+
+  /// The same over samples of any source, with a method of its own in place of the optimizer's where one is given, and
+  /// with checkpoints. The source holds finite features only; `l-bfgs` asks it for all samples at once.
+  ///
+  /// - Throws: also `CheckpointError` where the checkpoint to go on from does not fit, and what the source throws.
+  package func run<Element: Scalar>(
+    _ method: (any BatchMethod<Element>)? = nil, from start: FeedForward<Element>,
+    _ source: any SampleSource<Element>, validation: MemorySamples<Element>? = nil,
+    checkpoints: CheckpointKeeper? = nil, progress: ((Epoch, FeedForward<Element>) -> Void)? = nil
+  ) throws -> Outcome<Element> {
+    try check(start, source)
+    Parallel.forEach(tiles: 1) { _ in }  // one BLAS thread from here on: the same bits for any number
+    var run = try Run(self, start, source, validation, checkpoints, progress)
     if let method {
-      run.train(method)
+      try run.train(method)
     } else if optimizer == .lbfgs {
-      run.minimise()
+      try run.minimise()
     } else {
-      run.train(try batchMethod(for: start))
+      try run.train(try batchMethod(for: start))
     }
     return run.outcome
+  }
+
+  /// Samples in memory with their loss.
+  package func memory<Element: Scalar>(
+    _ samples: Samples<Element>, _ kind: LossKind
+  ) throws -> MemorySamples<Element> {
+    MemorySamples(
+      x: samples.x,
+      loss: try kind.makeLoss(
+        targets: samples.targets, weights: samples.weights.allSatisfy { $0 == 1 } ? nil : samples.weights,
+        parameters: lossParameters))
   }
 
   /// The same for samples in three parts.

@@ -49,20 +49,34 @@ extension OrdinaryTraining {
     }
     let needed = earlyStopping == nil ? 1 : 2
     guard n >= needed else { throw OrdinaryTrainingError.tooFew(samples: n, needed: needed) }
-    guard samples.x.columns == network.widths[0] else {
-      throw OrdinaryTrainingError.inputs(data: samples.x.columns, network: network.widths[0])
-    }
-    let outputs = network.weights[network.weights.count - 1].columns
-    guard samples.targets.columns == outputs else {
-      throw OrdinaryTrainingError.outputs(targets: samples.targets.columns, network: outputs)
-    }
+    try check(network, features: samples.x.columns, outputs: samples.targets.columns)
     if let index = samples.x.firstNonFinite {
       throw OrdinaryTrainingError.notFinite(row: index / samples.x.columns, column: index % samples.x.columns)
     }
+    if samples.weights.allSatisfy({ $0 == 0 }) { throw OrdinaryTrainingError.noWeight }
+  }
+
+  /// The same of samples from elsewhere, which are finite.
+  func check<Element: Scalar>(
+    _ network: FeedForward<Element>, _ source: some SampleSource<Element>
+  ) throws {
+    try checkSettings()
+    guard source.samples > 0 else { throw OrdinaryTrainingError.tooFew(samples: 0, needed: 1) }
+    try check(network, features: source.features, outputs: source.outputs)
+    if source.mass <= 0 { throw OrdinaryTrainingError.noWeight }
+  }
+
+  private func check<Element: Scalar>(
+    _ network: FeedForward<Element>, features: Int, outputs: Int
+  ) throws {
+    guard features == network.widths[0] else {
+      throw OrdinaryTrainingError.inputs(data: features, network: network.widths[0])
+    }
+    let own = network.weights[network.weights.count - 1].columns
+    guard outputs == own else { throw OrdinaryTrainingError.outputs(targets: outputs, network: own) }
     if let layer = network.weights.firstIndex(where: { $0.firstNonFinite != nil }) {
       throw OrdinaryTrainingError.start(layer: layer)
     }
-    if samples.weights.allSatisfy({ $0 == 0 }) { throw OrdinaryTrainingError.noWeight }
   }
 
   private func checkSettings() throws {

@@ -22,4 +22,6 @@ public struct RMSProp<Element: Scalar>: GradientRule {
       }
     }
   }
+
+  public mutating func transfer(_ state: inout StateTransfer) throws { try state.carry("squares", &squares) }
 }

@@ -149,7 +149,12 @@ extension ModelFile {
     guard let text = metadata[Key.format], let format = Int(text), let madeBy = metadata[Key.version],
       isVersion(madeBy)
     else {
-      throw ModelFileError.damaged(path: source, "a safetensors file, but not of fenchel")
+      let isCheckpoint = metadata[Checkpoint.Key.format] != nil
+      throw ModelFileError.damaged(
+        path: source,
+        isCheckpoint
+          ? "a checkpoint, not a model; fenchel train --resume goes on with it"
+          : "a safetensors file, but not of fenchel")
     }
     guard format <= formatVersion else { throw ModelFileError.newer(path: source, madeBy: madeBy) }
   }

@@ -7,7 +7,7 @@ import LinearAlgebra
 /// weights first. A sweep from a guess that ends higher than the one before is taken back, and one is made from where that
 /// had ended: no sweep raises the objective. Cost: that of a sweep, twice where a guess was wrong, and 2m copies of the
 /// weights.
-struct AcceleratedDescent<Element: Scalar> {
+struct AcceleratedDescent<Element: Scalar>: Resumable {
   private(set) var descent: BlockCoordinateDescent<Element>
   /// Nil for plain sweeps.
   private var acceleration: AndersonAcceleration<Element>?
@@ -18,6 +18,23 @@ struct AcceleratedDescent<Element: Scalar> {
   init(_ descent: BlockCoordinateDescent<Element>, memory: Int) {
     self.descent = descent
     acceleration = memory < 2 ? nil : try? AndersonAcceleration(memory: memory, regularisation: 1e-8)
+  }
+
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("plain", &descent)
+    let blank = flattened(descent.point.network.weights)
+    try state.carry("guess", optional: &guess, blank: blank) { try $0.carry("weights", &$1) }
+    guard let past = acceleration else { return }
+    var (images, residuals, count) = (past.images, past.residuals, past.images.count)
+    try state.carry("sweeps", &count)
+    guard count <= past.memory else { throw StateError("a past of \(count) sweeps") }
+    if state.isRestoring {
+      images = [Matrix<Element>](repeating: blank, count: count)
+      residuals = images
+    }
+    try state.carry("images", &images)
+    try state.carry("residuals", &residuals)
+    if state.isRestoring { acceleration?.restore(images: images, residuals: residuals) }
   }
 
   /// One sweep; two where a guess was wrong.

@@ -11,13 +11,13 @@ import LinearAlgebra
 ///
 /// with the share of unclipped samples of each unit as the curvature of B, and momentum μ on the centre of the
 /// proximal term. Neither monotone nor exact: fast. `LiftedTraining` goes back an epoch where it goes wrong.
-struct BatchDescent<Element: Scalar> {
+struct BatchDescent<Element: Scalar>: Resumable {
   let settings: BatchDescentSettings
   var network: FeedForward<Element>
   private var velocities: [Matrix<Element>]
   private var metrics: [LayerMetric<Element>]
   /// Means of X̃ᵀX̃/m over the batches, of the layers between the first and the last.
-  private var innerMoments: [Int: Matrix<Element>] = [:]
+  private var innerMoments: [Matrix<Element>?]
   let penalties: [FenchelPenalty<Element>]
   private var batches = 0
   /// Grows with the epochs.
@@ -32,6 +32,7 @@ struct BatchDescent<Element: Scalar> {
     self.network = network
     self.settings = settings
     velocities = network.weights.map { Matrix($0.rows, $0.columns) }
+    innerMoments = network.weights.map { _ in nil }
     penalties = try network.activations.map { try FenchelPenalty($0) }
     metrics = network.weights.indices.map { l in
       l == 0 && network.activations.count > 0
@@ -60,6 +61,24 @@ struct BatchDescent<Element: Scalar> {
   mutating func slowDown() {
     caution *= 2
     for l in velocities.indices { velocities[l].scale(by: 0) }
+  }
+
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("weights", &network.weights)
+    try state.carry("velocities", &velocities)
+    try state.carry("batches", &batches)
+    var shorter = Double(caution)
+    try state.carry("caution", &shorter)
+    caution = Element(shorter)
+    for l in metrics.indices {
+      let order = network.weights[l].rows
+      try state.within("layer.\(l)") { state in
+        try metrics[l].transfer(&state, order: order)
+        try state.carry("moment", optional: &innerMoments[l], blank: Matrix(order, order)) {
+          try $0.carry("mean", &$1)
+        }
+      }
+    }
   }
 
   /// Whether steps are so short that training stands still.
@@ -170,6 +189,17 @@ private enum LayerMetric<Element: Scalar> {
   case diagonal([Element])
   /// Of L X̃ᵀX̃ + 2γI.
   case factor(Cholesky<Element>)
+
+  /// Takes up a factor of an order; diagonals are those of the inputs, which are known.
+  mutating func transfer(_ state: inout StateTransfer, order: Int) throws {
+    var packed: Matrix<Element>?
+    if case .factor(let factor) = self { packed = factor.packedFactor }
+    try state.carry("factor", optional: &packed, blank: Matrix(order, order)) { try $0.carry("packed", &$1) }
+    guard state.isRestoring, let packed else { return }
+    do {
+      self = .factor(try Cholesky(packedFactor: packed))
+    } catch { throw StateError("a curvature: \(error)") }
+  }
 
   /// G ← M⁻¹G.
   func divide(

@@ -3,7 +3,7 @@ import LinearAlgebra
 
 /// Block-coordinate descent on a lifted model, whole data: the outputs X_L … X_1 backward, then all weights (Gu, Askari &
 /// El Ghaoui 2019, Algorithm 1). No update raises the objective: one that rounding would let rise is not made.
-public struct BlockCoordinateDescent<Element: Scalar> {
+public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
   public let program: LiftedProgram<Element>
   public private(set) var point: LiftedPoint<Element>
   /// The model's value at the point.
@@ -18,7 +18,7 @@ public struct BlockCoordinateDescent<Element: Scalar> {
   /// data have at least twice as many; nil to solve them by their Gram matrices.
   public var sketch: Int?
   private let seed: UInt64
-  private var sketches: UInt64 = 0
+  private var sketches = 0
   /// X̃ᵀX̃ of the data, which all updates of the first layer's weights share.
   private let gram: Matrix<Element>
   /// X_l W_l + 1 b_lᵀ where it is known at the point.
@@ -43,6 +43,21 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     objective = program.objective(at: point)
     preactivations = [Matrix<Element>?](repeating: nil, count: program.hiddenLayers + 1)
     gram = gramMatrix(program.x.augmented(hasBias: network.hasBias), .yes)
+  }
+
+  public mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("weights", &point.network.weights)
+    try state.carry("outputs", &point.outputs)
+    try state.carry("loss", &objective.loss)
+    try state.carry("penalties", &objective.penalties)
+    try state.carry("ridges", &objective.ridges)
+    try state.carry("sketches", &sketches)
+    for l in preactivations.indices {
+      let blank = Matrix<Element>(program.x.rows, point.network.weights[l].columns)
+      try state.carry("preactivations.\(l)", optional: &preactivations[l], blank: blank) {
+        try $0.carry("matrix", &$1)
+      }
+    }
   }
 
   /// Goes on at another point, where the model has a lower value there.
@@ -128,7 +143,7 @@ public struct BlockCoordinateDescent<Element: Scalar> {
     sketches += 1
     let random = CountSketch<Element>(
       rows: sketch * block.inputs.columns, columns: program.x.rows,
-      random: Philox(seed: seed, stream: 1 << 40 + sketches))
+      random: Philox(seed: seed, stream: 1 << 40 + UInt64(sketches)))
     let w = try block.solveSketched(
       from: start, by: random, tolerance: tolerance, maximumSteps: maximumSteps)
     return block.evaluated(relaxed(w, from: start))

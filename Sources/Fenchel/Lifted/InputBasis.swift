@@ -49,6 +49,20 @@ struct InputBasis<Element: Scalar>: Sendable {
     turned(v, directions, .no, hasBias: hasBias)
   }
 
+  /// A network on the inputs as one on their axes.
+  func entering(_ network: FeedForward<Element>) -> FeedForward<Element> {
+    var result = network
+    result.weights[0] = entering(network.weights[0], hasBias: network.hasBias)
+    return result
+  }
+
+  /// A network on the axes as one on the inputs as they were; along directions that were left out it is constant.
+  func leaving(_ network: FeedForward<Element>) -> FeedForward<Element> {
+    var result = network
+    result.weights[0] = leaving(network.weights[0], hasBias: network.hasBias)
+    return result
+  }
+
   private func turned(
     _ w: Matrix<Element>, _ q: Matrix<Element>, _ transpose: Transpose, hasBias: Bool
   ) -> Matrix<Element> {

@@ -53,6 +53,8 @@ public struct LiftedTraining<Element: Scalar> {
   public var progress: ProgressHandler?
   /// Called after every epoch with the network so far.
   public var observer: ((Epoch, FeedForward<Element>) -> Void)?
+  /// Where the state is kept as training goes.
+  package var checkpoints: CheckpointKeeper?
 
   public init(_ form: LiftedForm, settings: LiftedSettings) {
     self.form = form
@@ -75,24 +77,21 @@ public struct LiftedTraining<Element: Scalar> {
     from network: FeedForward<Element>, x: Matrix<Element>, targets: Matrix<Element>, weights: [Element],
     loss kind: LossKind
   ) throws -> Outcome {
-    try check(network, x, targets)
-    let run = Run(x: x, targets: targets, weights: weights, kind: kind, start: ContinuousClock().now)
-    guard let batchSize = settings.batchSize, form == .fenchel else { return try sweep(network, run) }
-    return try descend(network, run, batchSize: batchSize)
+    try check(network, inputs: x.columns, outputs: targets.columns)
+    let record = RunRecord(after: checkpoints?.earlierSeconds ?? 0)
+    let loss = try kind.makeLoss(targets: targets, weights: weights)
+    guard let batchSize = settings.batchSize, form == .fenchel else {
+      return try sweep(network, x, loss, kind, record)
+    }
+    let basis = try InputBasis(x, share: settings.inputShare)
+    let turned = MemorySamples(x: basis.rotated(x), loss: loss)
+    guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
+    return try descend(network, turned, basis, record, batchSize: batchSize)
   }
 
-  private struct Run {
-    let x, targets: Matrix<Element>
-    let weights: [Element]
-    let kind: LossKind
-    let start: ContinuousClock.Instant
-    var seconds: Double { start.duration(to: ContinuousClock().now).seconds }
-  }
-
-  private func check(
-    _ network: FeedForward<Element>, _ x: Matrix<Element>, _ targets: Matrix<Element>
-  ) throws {
-    try LiftedProgram.check(network, inputs: x.columns, outputs: targets.columns)
+  /// - Throws: `LiftedError` where the settings fit no model, or the network not the data.
+  func check(_ network: FeedForward<Element>, inputs: Int, outputs: Int) throws {
+    try LiftedProgram.check(network, inputs: inputs, outputs: outputs)
     let numbers = [
       ("λ", settings.λ), ("λ", settings.batched.λ), ("γ", settings.batched.proximity),
       ("γ of the last layer", settings.batched.lastProximity), ("relaxation", settings.batched.relaxation),
@@ -125,14 +124,7 @@ public struct LiftedTraining<Element: Scalar> {
     }
   }
 
-  /// Why training must end now, if it must.
-  private func interruption(_ run: Run) -> Status? {
-    if limits.cancellation?.isRequested == true { return .cancelled }
-    if let seconds = limits.seconds, run.seconds >= seconds { return .stoppedAtLimit(.time) }
-    return nil
-  }
-
-  private func report(_ epoch: Epoch, _ network: FeedForward<Element>, phase: String) {
+  func report(_ epoch: Epoch, _ network: FeedForward<Element>, phase: String) {
     observer?(epoch, network)
     progress?(Progress(phase: phase, iteration: epoch.number, seconds: epoch.seconds))
   }
@@ -141,83 +133,50 @@ public struct LiftedTraining<Element: Scalar> {
 // MARK: Whole data
 
 extension LiftedTraining {
-  private func sweep(_ network: FeedForward<Element>, _ run: Run) throws -> Outcome {
+  private func sweep(
+    _ network: FeedForward<Element>, _ x: Matrix<Element>, _ loss: any Loss<Element>, _ kind: LossKind,
+    _ record: RunRecord
+  ) throws -> Outcome {
+    var record = record
     let layers = network.activations.count
-    let axes = try settings.inputShare < 1 ? InputAxes(network, run.x, share: settings.inputShare) : nil
+    let axes = try settings.inputShare < 1 ? InputAxes(network, x, share: settings.inputShare) : nil
     let program = try LiftedProgram(
-      x: axes?.x ?? run.x, loss: run.kind.makeLoss(targets: run.targets, weights: run.weights),
-      kind: run.kind,
-      activations: network.activations, form: form,
+      x: axes?.x ?? x, loss: loss, kind: kind, activations: network.activations, form: form,
       λ: [Element](repeating: Element(settings.λ), count: layers),
       ρ: [Element](repeating: Element(settings.ρ), count: layers) + [Element(settings.lastρ ?? settings.ρ)])
     var accelerated = AcceleratedDescent(
       try BlockCoordinateDescent(
         program, from: axes?.network ?? network, tolerance: 1e-3, maximumSteps: settings.blockSteps,
-        sketch: settings.sketch,
-        seed: settings.seed), memory: settings.acceleration)
-    var descent: BlockCoordinateDescent<Element> { accelerated.descent }
+        sketch: settings.sketch, seed: settings.seed), memory: settings.acceleration)
     /// The network on the inputs as they were.
     func original() -> FeedForward<Element> {
-      let network = descent.point.network
+      let network = accelerated.descent.point.network
       return axes?.leaving(network) ?? network
     }
-    var outcome = Outcome(network: network, status: .completed, history: [])
-    for number in 1...max(settings.epochs, 1) where settings.epochs > 0 {
-      if let status = interruption(run) {
-        outcome.status = status
+    func transfer(_ state: inout StateTransfer) throws {
+      try state.carry("run", &record)
+      try state.carry("descent", &accelerated)
+    }
+    try checkpoints?.restore(transfer)
+    var status = Status.completed
+    while record.history.count < settings.epochs {
+      if let reason = limits.interruption(after: record.secondsHere) {
+        status = reason
         break
       }
       try accelerated.sweep()
-      let epoch = Epoch(number: number, loss: descent.objective.total, seconds: run.seconds)
-      outcome.history.append(epoch)
-      report(epoch, original(), phase: "sweeps")
+      report(record.append(loss: accelerated.descent.objective.total), original(), phase: "sweeps")
+      try checkpoints?.offer(transfer)
     }
-    outcome.network = original()
-    outcome.objective = descent.objective
-    return outcome
-  }
-}
-
-// MARK: Batches
-
-extension LiftedTraining {
-  private func descend(_ network: FeedForward<Element>, _ run: Run, batchSize: Int) throws -> Outcome {
-    let axes = try InputAxes(network, run.x, share: settings.inputShare)
-    var descent = try BatchDescent(axes.network, settings: settings.batched, moments: axes.basis.moments)
-    let order = Minibatches(samples: run.x.rows, batchSize: batchSize, seed: settings.seed)
-    let loss = try run.kind.makeLoss(targets: run.targets, weights: run.weights)
-    guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(run.kind) }
-    let pass = BatchPass(x: axes.x, loss: loss)
-    var outcome = Outcome(network: network, status: .completed, history: [])
-    var last = (descent: descent, loss: Double.infinity)
-    while outcome.history.count < settings.epochs {
-      let number = outcome.history.count + 1
-      descent.proximityFactor = Element(Double.pow(Double(number), settings.batched.proximityGrowth))
-      let loss = pass.run(&descent, order.epoch(number - 1)) { interruption(run) }
-      if let status = interruption(run) {
-        outcome.status = status
-        break
-      }
-      guard loss <= 2 * last.loss else {  // or not a number: from the last epoch's end with shorter steps
-        descent = last.descent
-        descent.slowDown()
-        last.descent = descent
-        if !descent.hasStopped { continue }
-        outcome.status = .numericalFailure
-        break
-      }
-      last = (descent, loss)
-      let epoch = Epoch(number: number, loss: loss, seconds: run.seconds)
-      outcome.history.append(epoch)
-      report(epoch, axes.leaving(descent.network), phase: "epochs")
-    }
-    outcome.network = axes.leaving(descent.network)
-    return outcome
+    try checkpoints?.offer(isOver: true, transfer)
+    return Outcome(
+      network: original(), status: status, history: record.history,
+      objective: accelerated.descent.objective)
   }
 }
 
 /// A network and its inputs in the axes of the inputs' second moment.
-private struct InputAxes<Element: Scalar> {
+struct InputAxes<Element: Scalar> {
   let basis: InputBasis<Element>
   let x: Matrix<Element>
   let network: FeedForward<Element>
@@ -225,40 +184,9 @@ private struct InputAxes<Element: Scalar> {
   init(_ network: FeedForward<Element>, _ x: Matrix<Element>, share: Double) throws {
     basis = try InputBasis(x, share: share)
     self.x = basis.rotated(x)
-    var turned = network
-    turned.weights[0] = basis.entering(network.weights[0], hasBias: network.hasBias)
-    self.network = turned
+    self.network = basis.entering(network)
   }
 
   /// A network on these axes as one on the inputs as they were; along directions that were left out it is constant.
-  func leaving(_ network: FeedForward<Element>) -> FeedForward<Element> {
-    var result = network
-    result.weights[0] = basis.leaving(network.weights[0], hasBias: network.hasBias)
-    return result
-  }
-}
-
-/// One epoch of the batched method.
-private struct BatchPass<Element: Scalar> {
-  let x: Matrix<Element>
-  let loss: any Loss<Element>
-
-  /// Visits the batches, until one gives a loss that is not finite or an interruption asks to end. Returns the mean
-  /// loss of the batches as each was met.
-  func run(
-    _ descent: inout BatchDescent<Element>, _ batches: [ArraySlice<Int>], isInterrupted: () -> Status?
-  ) -> Double {
-    var (sum, weight) = (0.0, 0.0)
-    var batch = Matrix<Element>(batches.first?.count ?? 0, x.columns)
-    for rows in batches where isInterrupted() == nil {
-      if batch.rows != rows.count { batch = Matrix(rows.count, x.columns) }
-      batch.setRows(from: x, rows)
-      let part = loss.restricted(toSamples: rows)
-      let value = descent.step(batch, part)
-      guard value.isFinite else { return .nan }
-      sum += Double(value)
-      weight += Double(part.weights.reduce(0, +))
-    }
-    return sum / max(weight, .leastNormalMagnitude)
-  }
+  func leaving(_ network: FeedForward<Element>) -> FeedForward<Element> { basis.leaving(network) }
 }

@@ -147,4 +147,10 @@ package struct AuxiliaryCoordinates<Element: Scalar>: SweepMethod {
     for l in 0..<last { value += μ / 2 * squaredDistance(coordinates[l], activated(l)) }
     return value
   }
+
+  package mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("weights", &network.weights)
+    try state.carry("coordinates", &coordinates)
+    try state.carry("penalty", &penalty)
+  }
 }

@@ -62,6 +62,8 @@ package struct DualPropagation<Element: Scalar>: BatchMethod {
     return BatchStep(loss: Double(loss), outcome: isFinite ? .advanced : .failed)
   }
 
+  package mutating func transfer(_ state: inout StateTransfer) throws { try state.carry("rule", &rule) }
+
   /// The contrastive gradient of α times the loss into `gradient`; returns the loss of the network, without α.
   package func differentiate(
     _ network: FeedForward<Element>, _ x: Matrix<Element>, _ loss: any Loss<Element>, scale α: Element = 1,

@@ -112,4 +112,10 @@ package struct MultiplierDescent<Element: Scalar>: SweepMethod {
     let z = split.point.inputs[split.last]
     return Double(loss.value(at: z)) + Double(multiplier.inner(z)) + split.ties
   }
+
+  package mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("split", &split)
+    try state.carry("multiplier", &multiplier)
+    try state.carry("sweeps", &sweeps)
+  }
 }

@@ -86,6 +86,9 @@ package struct ProximalOperatorMachine<Element: Scalar>: BatchMethod {
     return BatchStep(loss: loss, outcome: .advanced)
   }
 
+  /// Every batch begins anew from the network.
+  package mutating func transfer(_: inout StateTransfer) throws {}
+
   /// X_1 … X_{L+1}.
   private func targets(
     _ network: FeedForward<Element>, _ pass: ForwardPass<Element>, _ loss: any Loss<Element>

@@ -7,7 +7,7 @@ import LinearAlgebra
 ///
 /// for activations that are linear piece by piece: what `MultiplierDescent` and `ThreeSplittingDescent` share. Every
 /// update of a hidden layer is a minimiser of T in closed form.
-struct SplitNetwork<Element: Scalar> {
+struct SplitNetwork<Element: Scalar>: Resumable {
   let x: Matrix<Element>
   private let β, γ: Double
   /// ε, the ridge of the regressions.
@@ -76,5 +76,13 @@ struct SplitNetwork<Element: Scalar> {
       if l < last { value += γ / 2 * squaredDistance(point.outputs[l], images[l]) }
     }
     return value
+  }
+
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("weights", &network.weights)
+    try state.carry("inputs", &point.inputs)
+    try state.carry("outputs", &point.outputs)
+    try state.carry("means", &means)
+    try state.carry("images", &images)
   }
 }

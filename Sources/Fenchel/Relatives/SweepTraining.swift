@@ -2,7 +2,7 @@ import ConvexOptimization
 import LinearAlgebra
 
 /// A method that visits the variables of all layers and samples in sweeps.
-package protocol SweepMethod<Element> {
+package protocol SweepMethod<Element>: Resumable {
   associatedtype Element: Scalar
   /// The network of the weights as they are.
   var network: FeedForward<Element> { get }
@@ -56,6 +56,7 @@ package struct SweepTraining<Element: Scalar> {
   package var progress: ProgressHandler?
   /// Called after every sweep with the network so far.
   package var observer: ((Epoch, FeedForward<Element>) -> Void)?
+  package var checkpoints: CheckpointKeeper?
 
   package init(epochs: Int) { self.epochs = epochs }
 
@@ -67,34 +68,39 @@ package struct SweepTraining<Element: Scalar> {
     package var history: [Epoch]
   }
 
-  package func run(_ method: some SweepMethod<Element>, since begin: ContinuousClock.Instant) -> Outcome {
+  /// - Throws: `CheckpointError` where a checkpoint to go on from does not fit.
+  package func run(
+    _ method: some SweepMethod<Element>, since begin: ContinuousClock.Instant
+  ) throws -> Outcome {
     var method = method
-    var outcome = Outcome(network: method.network, status: .completed, history: [])
-    func seconds() -> Double { begin.duration(to: ContinuousClock().now).seconds }
-    while outcome.history.count < epochs {
-      if limits.cancellation?.isRequested == true {
-        outcome.status = .cancelled
-        break
-      }
-      if let limit = limits.seconds, seconds() >= limit {
-        outcome.status = .stoppedAtLimit(.time)
+    var record = RunRecord(after: checkpoints?.earlierSeconds ?? 0, since: begin)
+    func transfer(_ state: inout StateTransfer) throws {
+      try state.carry("run", &record)
+      try state.carry("method", &method)
+    }
+    try checkpoints?.restore(transfer)
+    var (network, status) = (method.network, Status.completed)
+    while record.history.count < epochs {
+      if let reason = limits.interruption(after: record.secondsHere) {
+        status = reason
         break
       }
       do { try method.sweep() } catch {
-        outcome.status = .numericalFailure
+        status = .numericalFailure
         break
       }
-      let (network, value) = (method.network, method.objective)
-      guard value.isFinite, network.weights.allSatisfy({ $0.firstNonFinite == nil }) else {
-        outcome.status = .numericalFailure
+      let (next, value) = (method.network, method.objective)
+      guard value.isFinite, next.weights.allSatisfy({ $0.firstNonFinite == nil }) else {
+        status = .numericalFailure
         break
       }
-      outcome.network = network
-      let epoch = Epoch(number: outcome.history.count + 1, loss: value, seconds: seconds())
-      outcome.history.append(epoch)
+      network = next
+      let epoch = record.append(loss: value)
       observer?(epoch, network)
       progress?(Progress(phase: "sweeps", iteration: epoch.number, seconds: epoch.seconds))
+      try checkpoints?.offer(transfer)
     }
-    return outcome
+    if status != .numericalFailure { try checkpoints?.offer(isOver: true, transfer) }
+    return Outcome(network: network, status: status, history: record.history)
   }
 }

@@ -115,4 +115,9 @@ package struct ThreeSplittingDescent<Element: Scalar>: SweepMethod {
     let tie = squaredDistance(output, split.point.inputs[split.last])
     return Double(loss.value(at: output)) + settings.γ / 2 * tie + split.ties
   }
+
+  package mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("split", &split)
+    try state.carry("output", &output)
+  }
 }

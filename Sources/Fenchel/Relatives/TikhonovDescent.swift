@@ -54,4 +54,6 @@ package struct TikhonovDescent<Element: Scalar>: SweepMethod {
   package var network: FeedForward<Element> { descent.point.network }
   package var objective: Double { descent.objective.total }
   package mutating func sweep() throws { try descent.sweep() }
+
+  package mutating func transfer(_ state: inout StateTransfer) throws { try state.carry("descent", &descent) }
 }

@@ -15,7 +15,8 @@ extension LayerTraining {
     guard let method = try method(start, data, layers.numbers ?? [:]) else {
       return Outcome(network: try start.network(), status: .numericalFailure, history: [])
     }
-    let outcome = training.run(method, since: begin)
+    training.checkpoints = checkpoints
+    let outcome = try training.run(method, since: begin)
     return Outcome(
       network: try outcome.network.network(), status: outcome.status, history: outcome.history)
   }
@@ -50,7 +51,10 @@ extension LayerTraining {
         start, optimizer: layers.optimizer, decay: layers.weightDecay,
         settings: DualPropagationSettings(layers.numbers ?? [:]))
       : try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(layers.numbers ?? [:]))
-    let outcome = try training.run(method, from: start, samples, loss: problem.kind) { epoch, _ in
+    try training.check(start, samples)
+    let outcome = try training.run(
+      method, from: start, training.memory(samples, problem.kind), checkpoints: checkpoints
+    ) { epoch, _ in
       progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
     }
     return Outcome(

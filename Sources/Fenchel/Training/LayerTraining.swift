@@ -7,6 +7,7 @@ struct LayerTraining {
   let settings: TrainingSettings
   /// The network to go on from, or nil for the initialiser's.
   var start: InitialModel?
+  var checkpoints: CheckpointKeeper?
   var cancellation: Cancellation?
   var progress: ProgressHandler?
 
@@ -14,9 +15,11 @@ struct LayerTraining {
 
   init(
     problem: TrainingProblem, settings: TrainingSettings, start: InitialModel? = nil,
-    cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
+    checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
+    progress: ProgressHandler? = nil
   ) {
     (self.problem, self.settings, self.start) = (problem, settings, start)
+    self.checkpoints = checkpoints
     (self.cancellation, self.progress) = (cancellation, progress)
   }
 
@@ -70,7 +73,8 @@ struct LayerTraining {
     let drawn: FeedForward<Element> = try layers.start(
       inputs: samples.x.columns, outputs: samples.targets.columns, hasBias: problem.hasBias,
       seed: settings.seed, Element.self)
-    guard layers.initialiser == .lifted else { return drawn }
+    // A run that goes on has its weights already.
+    guard layers.initialiser == .lifted, checkpoints?.isResuming != true else { return drawn }
     var lifted = LiftedSettings()
     (lifted.epochs, lifted.batchSize) = (Initialiser.liftedSweeps, nil)
     return try lift(.squaredDistance, lifted, from: drawn, samples).network
@@ -78,12 +82,13 @@ struct LayerTraining {
 
   private func lift<Element: Scalar>(
     _ form: LiftedForm, _ lifted: LiftedSettings, from start: FeedForward<Element>,
-    _ samples: OrdinaryTraining.Samples<Element>
+    _ samples: OrdinaryTraining.Samples<Element>, _ checkpoints: CheckpointKeeper? = nil
   ) throws -> LiftedTraining<Element>.Outcome {
     var training = LiftedTraining<Element>(form, settings: lifted)
     training.limits.seconds = secondsLeft
     training.limits.cancellation = cancellation
     training.progress = progress
+    training.checkpoints = checkpoints
     return try training.run(
       from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
   }
@@ -92,7 +97,8 @@ struct LayerTraining {
     from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
   ) throws -> Outcome {
     let outcome = try lift(
-      settings.model == .lifted ? .squaredDistance : .fenchel, liftedSettings(layers), from: start, samples)
+      settings.model == .lifted ? .squaredDistance : .fenchel, liftedSettings(layers), from: start, samples,
+      checkpoints)
     let dual =
       settings.model == .fenchel
       ? try layers.dualSteps.map { try ascend(from: outcome.network, samples, steps: $0) } : nil
@@ -123,7 +129,10 @@ struct LayerTraining {
       learningRate: layers.learningRate, weightDecay: layers.weightDecay, schedule: layers.schedule,
       seed: settings.seed, seconds: secondsLeft, cancellation: cancellation,
       lossParameters: problem.parameters)
-    let outcome = try training.run(from: start, samples, loss: problem.kind) { epoch, _ in
+    try training.check(start, samples)
+    let outcome = try training.run(
+      from: start, training.memory(samples, problem.kind), checkpoints: checkpoints
+    ) { epoch, _ in
       progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
     }
     return Outcome(

@@ -6,29 +6,45 @@ public struct TrainingResult: Sendable {
   public var model: ModelFile
   public var report: TrainingReport
   public var status: Status
+
+  /// Adds remarks to the report.
+  mutating func note(_ remarks: [String]) {
+    report.warnings += remarks
+    model.report.warnings += remarks
+  }
 }
 
 /// Trains a network on data, certifies it where its training is a convex program, and scores it.
 ///
 /// - Parameter start: of models trained layer by layer the network to go on from, with its scaling. The data should be
 ///   read by its schema.
+/// - Parameter checkpoints: of models trained layer by layer where the state is kept as training goes, and taken up where
+///   the keeper has one to resume: the model is then that of a run that was never stopped, bit for bit.
 ///
-/// Errors: those of `TrainingProblem` and of the method, `InitialModelError` where `start` does not fit; not reaching the
-/// tolerance is a status, not an error.
+/// Errors: those of `TrainingProblem` and of the method, `InitialModelError` where `start` does not fit, `CheckpointError`
+/// where the checkpoint does not; not reaching the tolerance is a status, not an error.
 public func train(
   _ data: Dataset<Double>, test: Dataset<Double>? = nil, settings: TrainingSettings = TrainingSettings(),
-  from start: InitialModel? = nil, cancellation: Cancellation? = nil, progress: ProgressHandler? = nil
+  from start: InitialModel? = nil, checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
+  progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
   let settings = try start?.adopted(by: settings) ?? settings
   let problem =
     try start.map { try TrainingProblem(data, settings: settings, from: $0) }
     ?? TrainingProblem(data, settings: settings)
   guard settings.model.isConvexProgram else {
+    try checkpoints?.begin(settings, problem, source: data.source)
+    let notice = checkpoints?.notice
     let training = LayerTraining(
-      problem: problem, settings: settings, start: start, cancellation: cancellation, progress: progress)
+      problem: problem, settings: settings, start: start, checkpoints: checkpoints,
+      cancellation: cancellation, progress: progress)
     let (outcome, seconds) = try timed { try training.run() }
-    return try TrainingSummary(problem, data, test, settings).result(of: outcome, seconds: seconds)
+    var result = try TrainingSummary(problem, data, test, settings).result(
+      of: outcome, seconds: seconds + (checkpoints?.earlierSeconds ?? 0))
+    result.note([notice, checkpoints?.failureNotice].compactMap { $0 })
+    return result
   }
+  guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
   let fitting = Fitting(problem, settings: settings, cancellation: cancellation, progress: progress)
   let (fit, seconds) = try timed {
     let (fit, seconds) = try timed { try fitting.fit() }
@@ -61,11 +77,7 @@ struct TrainingSummary {
     self.test = test
     var resolved = settings
     resolved.loss = problem.kind
-    if !settings.model.isConvexProgram {
-      var layers = settings.layers ?? LayerSettings(for: settings.model)
-      if let numbers = try? settings.model.numbers(with: layers.numbers ?? [:]) { layers.numbers = numbers }
-      resolved.layers = layers
-    }
+    resolved.layers = settings.resolvedLayers
     resolved.threads = Parallel.threads
     self.settings = resolved
   }

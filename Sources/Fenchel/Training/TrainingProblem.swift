@@ -14,6 +14,9 @@ public struct TrainingProblem: Sendable {
   public let targets: Standardisation
   /// Whether a row is an image.
   public let isImage: Bool
+  let schema: Schema
+  /// SHA-256 of the data as read.
+  let sha256: String
 
   /// The problem of some training data under some settings.
   ///
@@ -60,6 +63,7 @@ public struct TrainingProblem: Sendable {
     self.kind = kind
     self.hasBias = hasBias
     isImage = data.schema.imageShape != nil
+    (schema, sha256) = (data.schema, data.sha256)
     self.features = features
     self.targets = targets
     x = features.applied(to: data.features).augmented(hasBias: hasBias)
@@ -84,6 +88,17 @@ public struct TrainingProblem: Sendable {
   /// Refuses numbers, scaled as they are, whose products of three would leave the range of Double.
   private static func checkSize(_ numbers: [Double], _ what: String, _ source: String) throws {
     guard numbers.allSatisfy({ abs($0) <= 1e100 }) else { throw TrainingError.scale(source, what) }
+  }
+
+  /// What tells these data from others. Cost: a hash of the targets.
+  var fingerprint: String {
+    get throws {
+      var fingerprint = try DataFingerprint(
+        sha256: sha256, schema: schema, scaling: Scaling(features: features, targets: targets), kind: kind,
+        hasBias: hasBias)
+      fingerprint.add(loss.targets, weights: loss.weights)
+      return fingerprint.digest
+    }
   }
 
   /// X without the column of ones: the inputs of the network.

@@ -33,6 +33,14 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
 
   public init() {}
 
+  /// The layers with every number that the method has; nil for convex programs.
+  var resolvedLayers: LayerSettings? {
+    guard !model.isConvexProgram else { return layers }
+    var layers = layers ?? LayerSettings(for: model)
+    if let numbers = try? model.numbers(with: layers.numbers ?? [:]) { layers.numbers = numbers }
+    return layers
+  }
+
   /// Bytes that reading and training may take: `maxMemory`, or four fifths of the machine's memory.
   public var memoryLimit: Int { maxMemory.map { Int(min($0, 1e18)) } ?? ReadOptions.defaultMemoryLimit }
 }

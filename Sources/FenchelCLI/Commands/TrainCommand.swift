@@ -11,6 +11,8 @@ struct TrainCommand: ParsableCommand, Configurable {
     discussion: """
       The report says how far from optimal the network is: dual ≤ optimum ≤ primal, and over what the bound holds.
       Ctrl-C stops at the next iteration and saves what there is with its real gap.
+      Models trained layer by layer can stop at any moment and go on bit for bit: --checkpoint FILE (or --run
+      FOLDER), and later fenchel train --resume FILE.
       """)
 
   @Argument(help: ArgumentHelp("A file, a folder, - or a known name.", valueName: "data"))
@@ -31,6 +33,8 @@ struct TrainCommand: ParsableCommand, Configurable {
     name: .customLong("run"), help: ArgumentHelp("A folder for run.json and the model.", valueName: "folder"))
   var runFolder: String?
 
+  @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
+
   @Option(
     help: ArgumentHelp("YAML file with any of these options; the command line wins.", valueName: "file"))
   var config: String?
@@ -43,8 +47,10 @@ struct TrainCommand: ParsableCommand, Configurable {
     let settings = try training.settings(from: start)
     let folder = try runFolder.map { try RunFolder($0) }
     let target = folder?.model ?? output
-    try Outputs.check(
-      target, differsFrom: [source, test, columns.targetFile, config, training.layers.initialModel])
+    let inputs = [source, test, columns.targetFile, config, training.layers.initialModel]
+    try Outputs.check(target, differsFrom: inputs)
+    let keeper = try checkpoints.keeper(
+      for: settings.model, in: folder, inputs: inputs, outputs: [target])
     if let threads = settings.threads { Parallel.threads = threads }
     let loader = Loader(
       columns: columns, reading: reading, printing: printing, settings: settings, start: start)
@@ -54,12 +60,13 @@ struct TrainCommand: ParsableCommand, Configurable {
     let progress = ProgressLine(tolerance: settings.tolerance, isQuiet: printing.quiet)
     let result = try progress.showing {
       try train(
-        data, test: testing, settings: settings, from: start, cancellation: Interruption.cancellation,
-        progress: $0)
+        data, test: testing, settings: settings, from: start, checkpoints: keeper,
+        cancellation: Interruption.cancellation, progress: $0)
     }
     try result.model.write(to: target)
     try folder?.write(result.report)
     try show(result, source: source, target: target)
+    if let failure = keeper?.failure { throw failure }
     throw ExitCode(
       Exit.code(
         for: result.status, gaps: [result.report.certificate?.relativeGap].compactMap { $0 },

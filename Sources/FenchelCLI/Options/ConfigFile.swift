@@ -83,31 +83,20 @@ struct ConfigFile {
     }
   }
 
-  /// The settings as arguments of the command, less those that its own arguments override.
-  func arguments(overriddenBy given: [String], of command: any Configurable) throws -> [String] {
-    let names = Set(given.compactMap(ConfigFile.optionName))
-    var result: [String] = []
-    for (key, value, line) in pairs {
-      guard let kind = ConfigKey.kinds[key] else {
-        let hint = Suggestion.phrase(for: key, among: ConfigKey.kinds.keys)
-        throw ConfigError(path, line, "there is no option `\(key)`\(hint)")
-      }
-      let text = try ConfigKey.text(of: value, as: kind) { problem in
-        ConfigError(path, value.mark?.line ?? line, "\(key): \(problem)")
-      }
-      if key == ConfigKey.data {
-        if command.source == nil { result.append(text) }
-      } else if !names.contains(where: { ConfigKey.overrides($0, key) }) {
-        result.append(kind == .flag ? (text == "true" ? "--\(key)" : "--no-\(key)") : "--\(key)=\(text)")
-      }
-    }
-    return result.filter { $0 != "--no-json" && $0 != "--no-quiet" }
+  /// The settings by their names.
+  var options: NamedOptions {
+    get throws { NamedOptions(try pairs.map { ($0.key, try text(of: $0)) }) }
   }
 
-  /// `--no-bias` and `--bias=…` name the option `bias`.
-  private static func optionName(_ argument: String) -> String? {
-    guard argument.hasPrefix("--") else { return nil }
-    let name = argument.dropFirst(2).prefix { $0 != "=" }
-    return String(name.hasPrefix("no-") && ConfigKey.kinds[String(name)] == nil ? name.dropFirst(3) : name)
+  private func text(of pair: (key: String, value: Node, line: Int)) throws -> String {
+    let (key, value, line) = pair
+
+    guard let kind = ConfigKey.kinds[key] else {
+      let hint = Suggestion.phrase(for: key, among: ConfigKey.kinds.keys)
+      throw ConfigError(path, line, "there is no option `\(key)`\(hint)")
+    }
+    return try ConfigKey.text(of: value, as: kind) { problem in
+      ConfigError(path, value.mark?.line ?? line, "\(key): \(problem)")
+    }
   }
 }

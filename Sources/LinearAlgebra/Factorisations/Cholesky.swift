@@ -17,6 +17,17 @@ public struct Cholesky<Element: Scalar>: Sendable {
     if info != 0 { throw .notPositiveDefinite(pivot: info - 1) }
   }
 
+  /// The factorisation whose `packedFactor` is known, as from a file.
+  ///
+  /// Throws when L is not square or an entry of its diagonal is not positive (NaN included).
+  public init(packedFactor l: Matrix<Element>) throws(FactorisationError) {
+    guard l.rows == l.columns else { throw .notSquare(rows: l.rows, columns: l.columns) }
+    if let pivot = (0..<l.rows).first(where: { !(l[$0, $0] > 0) }) {
+      throw .notPositiveDefinite(pivot: pivot)
+    }
+    packedFactor = l
+  }
+
   public var order: Int { packedFactor.rows }
 
   /// L, with zeros above the diagonal.

@@ -1,0 +1,91 @@
+import ConvexOptimization
+import LinearAlgebra
+import RealModule
+
+extension LiftedTraining {
+  /// Trains batch by batch on samples whose features are in the axes of their second moment.
+  ///
+  /// - Throws: `LiftedError.notSmooth`; `CheckpointError` where a checkpoint to go on from does not fit; what the source
+  ///   throws.
+  func descend(
+    _ network: FeedForward<Element>, _ source: any SampleSource<Element>, _ basis: InputBasis<Element>,
+    _ record: RunRecord, batchSize: Int
+  ) throws -> Outcome {
+    var run = BatchedRun(
+      descent: try BatchDescent(basis.entering(network), settings: settings.batched, moments: basis.moments), source: source,
+      record: record, limits: limits)
+    let order = Minibatches(samples: source.samples, batchSize: batchSize, seed: settings.seed)
+    try checkpoints?.restore { try run.transfer(&$0) }
+    while run.record.history.count < settings.epochs, run.status == .completed {
+      let number = run.record.history.count + 1
+      run.descent.proximityFactor = Element(Double.pow(Double(number), settings.batched.proximityGrowth))
+      try run.visit(order.epoch(number - 1), checkpoints)
+      guard run.status == .completed, let epoch = run.finishEpoch() else { continue }
+      report(epoch, basis.leaving(run.descent.network), phase: "epochs")
+      try checkpoints?.offer { try run.transfer(&$0) }
+    }
+    if run.status != .numericalFailure { try checkpoints?.offer(isOver: true) { try run.transfer(&$0) } }
+    return Outcome(
+      network: basis.leaving(run.descent.network), status: run.status, history: run.record.history)
+  }
+}
+
+/// A run of the batched method: where it stands, and where it would go back to.
+private struct BatchedRun<Element: Scalar>: Resumable {
+  var descent: BatchDescent<Element>
+  private var source: any SampleSource<Element>
+  var record: RunRecord
+  private let limits: Limits
+  /// `completed` until something ends the run.
+  private(set) var status = Status.completed
+  private var position = EpochPosition()
+  /// As the last epoch that went well left it, with its loss.
+  private var last: (descent: BatchDescent<Element>, loss: Double)
+
+  init(
+    descent: BatchDescent<Element>, source: any SampleSource<Element>, record: RunRecord, limits: Limits
+  ) {
+    (self.descent, self.source, self.record, self.limits) = (descent, source, record, limits)
+    last = (descent, .infinity)
+  }
+
+  mutating func transfer(_ state: inout StateTransfer) throws {
+    try state.carry("run", &record)
+    try state.carry("position", &position)
+    try state.carry("descent", &descent)
+    try state.carry("last-epoch", &last.descent)
+    try state.carry("last-loss", &last.loss)
+  }
+
+  /// Visits the batches that are left of an epoch, until one gives a loss that is not finite or the run must end.
+  mutating func visit(_ batches: [ArraySlice<Int>], _ checkpoints: CheckpointKeeper?) throws {
+    while position.batches < batches.count, !position.loss.isNaN {
+      if let reason = limits.interruption(after: record.secondsHere) {
+        status = reason
+        return
+      }
+      let batch = try source.batch(batches[position.batches])
+      let value = descent.step(batch.x, batch.loss)
+      position.loss += value.isFinite ? Double(value) : .nan
+      position.mass += batch.mass
+      position.batches += 1
+      try checkpoints?.offer { try transfer(&$0) }
+    }
+  }
+
+  /// The epoch that has ended with the mean loss of its batches as each was met; nil where that is far above the one
+  /// before, or not a number: then the run goes on from the last epoch's end with shorter steps, unless it stands still.
+  mutating func finishEpoch() -> Epoch? {
+    let loss = position.loss / max(position.mass, .leastNormalMagnitude)
+    position = EpochPosition()
+    guard loss <= 2 * last.loss else {
+      descent = last.descent
+      descent.slowDown()
+      last.descent = descent
+      if descent.hasStopped { status = .numericalFailure }
+      return nil
+    }
+    last = (descent, loss)
+    return record.append(loss: loss)
+  }
+}
