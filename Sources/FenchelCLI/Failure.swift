@@ -23,7 +23,8 @@ extension Outcome {
   init(_ error: any Error) {
     switch error {
     case is UsageError, is ConfigError: self = .usage
-    case CheckpointError.convexProgram: self = .usage
+    case CheckpointError.convexProgram, StreamError.method: self = .usage
+    case is StreamError: self = .badData
     case is CheckpointError, is SafetensorsError, is NetworkError, is ModelFileError: self = .badModel
     case let error as FileWriteError:
       if case .badPath = error.reason { self = .usage } else { self = .resources }

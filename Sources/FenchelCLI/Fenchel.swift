@@ -85,6 +85,7 @@ enum Main {
       exit(Outcome.usage.rawValue)
     default:
       Terminal.error("fenchel: \(error)")
+      if case StreamError.interrupted = error, let signal = Interruption.signal { exit(128 + signal) }
       exit(Outcome(error).rawValue)
     }
   }

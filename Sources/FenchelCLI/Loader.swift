@@ -47,16 +47,20 @@ struct Loader {
   private func startSchema(_ table: Table, _ options: SchemaOptions) throws -> Schema? {
     guard let start else { return nil }
     guard columns.saysRoles else { return start.model.schema }
-    let inferred = try Schema(inferredFrom: table, options: options)
-    guard inferred.hasSameRoles(as: start.model.schema) else {
-      throw UsageError(
-        "the options read the columns of \(table.source) in another way than \(start.source) did; leave --target, "
-          + "--task, --weights, --ignore and --categorical to the model of --init")
-    }
+    try checkRoles(Schema(inferredFrom: table, options: options), of: table.source, start)
     return start.model.schema
   }
 
-  private var memoryLimit: Int { settings.memoryLimit }
+  /// Throws where a schema gives the columns other roles than a model did.
+  func checkRoles(_ schema: Schema, of source: String, _ start: InitialModel) throws {
+    guard schema.hasSameRoles(as: start.model.schema) else {
+      throw UsageError(
+        "the options read the columns of \(source) in another way than \(start.source) did; leave --target, "
+          + "--task, --weights, --ignore and --categorical to the model of --init")
+    }
+  }
+
+  var memoryLimit: Int { settings.memoryLimit }
 
   /// The data of a table read as a model's schema says.
   static func dataset(
@@ -69,7 +73,7 @@ struct Loader {
     return try schema.dataset(from: table, targets: targets)
   }
 
-  private func schemaOptions() throws -> SchemaOptions {
+  func schemaOptions() throws -> SchemaOptions {
     var options = SchemaOptions()
     options.targets = commaSeparated(columns.target)
     options.ignore = commaSeparated(columns.ignore)

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 /// Keeps the checkpoint of one training in a file: written after a step once some seconds have passed since it was last
@@ -33,14 +34,14 @@ public final class CheckpointKeeper {
     last = start
   }
 
-  /// Names the training whose checkpoint this is, and checks that it is the one to go on with.
+  /// Names the training whose checkpoint this is, `data` being their fingerprint, and checks that it is the one to go on
+  /// with.
   ///
   /// - Throws: `CheckpointError` where settings or data are others.
-  package func begin(_ settings: TrainingSettings, _ problem: TrainingProblem, source: String) throws {
+  package func begin(_ settings: TrainingSettings, loss: LossKind, data: String, source: String) throws {
     var settings = settings
-    settings.loss = problem.kind
+    settings.loss = loss
     settings.layers = settings.resolvedLayers
-    let data = try problem.fingerprint
     (start, last) = (clock.now, clock.now)
     blank = Checkpoint(
       settings: settings, data: data, options: options, seconds: 0, blasCore: Parallel.blasCore, state: [:])

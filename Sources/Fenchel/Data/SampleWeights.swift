@@ -1,9 +1,9 @@
 /// Weights of rows: a column of the table times the weights of the classes.
 enum SampleWeights {
-  /// The weights in a column: n finite numbers ≥ 0, not all of them 0.
+  /// The weights in a column: n finite numbers ≥ 0, not all of them 0 unless the table is a part of the data.
   ///
   /// Errors: `DataError` with the first bad row.
-  static func column(_ column: Int, of table: Table) throws -> [Double] {
+  static func column(_ column: Int, of table: Table, isPart: Bool = false) throws -> [Double] {
     let name = quoted(table.names[column])
     guard let weights = table.columns[column].numbers else {
       throw FeatureEncoder.notNumeric(table.columns[column], name: table.names[column], table)
@@ -13,7 +13,7 @@ enum SampleWeights {
       throw DataError.malformed(
         table.location(ofRow: row), "\(table.rowLabel(row)): the weight in column \(name) \(problem)")
     }
-    guard weights.contains(where: { $0 > 0 }) else {
+    guard isPart || weights.contains(where: { $0 > 0 }) else {
       throw DataError.unsuitable(source: table.source, "all weights in column \(name) are zero")
     }
     return weights

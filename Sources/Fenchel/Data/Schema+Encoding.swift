@@ -14,14 +14,16 @@ extension Schema {
   /// A category that the schema does not know becomes a row of zeros, with a notice. Memory: 8·n·d bytes (4 for
   /// `Float`), checked before they are taken. Cost n·d.
   ///
+  /// - Parameter isPart: whether the table is a part of the data, whose rows may all have weight 0.
+  ///
   /// Errors: `DataError`: a column is missing; an entry is missing, infinite, or no number; an unseen class; bad
   /// weights; too little memory.
   public func dataset<Element: Scalar>(
     from table: Table, as _: Element.Type = Double.self, targets policy: TargetPolicy = .required,
-    classWeights: ClassWeights? = nil, memoryLimit: Int? = nil
+    classWeights: ClassWeights? = nil, isPart: Bool = false, memoryLimit: Int? = nil
   ) throws -> Dataset<Element> {
     let matched = try match(table, needsTargets: policy == .required)
-    let weights = try sampleWeights(matched, table)
+    let weights = try sampleWeights(matched, table, isPart: isPart)
     let encoder = FeatureEncoder(
       schema: self, table: table, memoryLimit: memoryLimit ?? ReadOptions.defaultMemoryLimit)
     let (features, notices) = try encoder.encode(matched.features, as: Element.self)
@@ -39,13 +41,15 @@ extension Schema {
     return dataset
   }
 
-  private func sampleWeights(_ matched: MatchedColumns, _ table: Table) throws -> [Double] {
+  private func sampleWeights(
+    _ matched: MatchedColumns, _ table: Table, isPart: Bool
+  ) throws -> [Double] {
     guard let role = weights, let column = matched.weights else {
       return [Double](repeating: 1, count: table.rows)
     }
     var single = Table(source: table.source, names: [role.name], columns: [column])
-    (single.lines, single.firstLine) = (table.lines, table.firstLine)
-    return try SampleWeights.column(0, of: single)
+    (single.lines, single.firstLine, single.firstRow) = (table.lines, table.firstLine, table.firstRow)
+    return try SampleWeights.column(0, of: single, isPart: isPart)
   }
 
   private func targetValues(_ columns: [Column], _ table: Table, _ weights: [Double]) throws -> Targets {

@@ -24,6 +24,8 @@ public struct Table: Sendable {
   package var lines: [Int]?
   /// Line of row 0, or `nil` for files without lines.
   package var firstLine: Int?
+  /// Number of row 0 in the data that the table is a part of, counted from 0.
+  package var firstRow = 0
 
   public init(
     source: String, sha256: String = "", names: [String]? = nil, columns: [Column],
@@ -53,7 +55,7 @@ public struct Table: Sendable {
   }
 
   /// "row 17" counted from 1, for files that have no lines.
-  package func rowLabel(_ row: Int) -> String { "row \(row + 1)" }
+  package func rowLabel(_ row: Int) -> String { "row \(firstRow + row + 1)" }
 
   /// The index of a column given by its name, or else by its position: from 0, or from the end if negative.
   ///

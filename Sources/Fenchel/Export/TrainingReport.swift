@@ -187,11 +187,19 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     public var columns: Int
     /// SHA-256 of the data as read.
     public var sha256: String
+    /// True where the data stayed in their file; absent where they were in memory.
+    public var isStreamed: Bool?
 
-    public init(rows: Int, columns: Int, sha256: String) {
+    public init(rows: Int, columns: Int, sha256: String, isStreamed: Bool? = nil) {
       self.rows = rows
       self.columns = columns
       self.sha256 = sha256
+      self.isStreamed = isStreamed
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case rows, columns, sha256
+      case isStreamed = "streamed"
     }
   }
 }

@@ -11,14 +11,29 @@ struct InputBasis<Element: Scalar>: Sendable {
   /// Λ: the r largest eigenvalues of XᵀX/n, largest first.
   let moments: [Element]
 
-  /// Keeps the directions that hold `share` of the second moment, all of them where it is 1. Cost nd² + 9d³, in Double
-  /// over a fixed sample of rows.
-  ///
-  /// - Throws: `FactorisationError` where an entry of X is not finite.
+  /// Rows that products with all of X take at a time, so that they come to the same bits where X comes in pieces.
+  static var pieceRows: Int { 1024 }
+
+  /// The basis of a matrix in memory.
   init(_ x: Matrix<Element>, share: Double) throws {
-    let rows = Self.sample(x)
-    let eigen = try SymmetricEigen(gramMatrix(rows, .yes))
-    let d = x.columns
+    try self.init(samples: x.rows, features: x.columns, share: share) { x.selectingRows($0) }
+  }
+
+  /// Keeps the directions that hold `share` of the second moment, all of them where it is 1. Cost nd² + 9d³, in Double
+  /// over at most 20000 rows, evenly spread.
+  ///
+  /// - Parameter rows: the rows of X of some numbers; asked for few at a time.
+  /// - Throws: `FactorisationError` where an entry of X is not finite; what `rows` throws.
+  init(
+    samples n: Int, features d: Int, share: Double, rows: (ArraySlice<Int>) throws -> Matrix<Element>
+  ) throws {
+    let chosen = Array(stride(from: 0, to: n, by: max(1, (n + 19_999) / 20_000)))
+    var moment = Matrix<Double>(d, d)
+    for first in stride(from: 0, to: chosen.count, by: Self.pieceRows) {
+      let piece = try rows(chosen[first..<min(first + Self.pieceRows, chosen.count)])
+      moment.add(1, gramMatrix(piece.converted(to: Double.self), .yes))
+    }
+    let eigen = try SymmetricEigen(moment)
     let total = eigen.values.reduce(0) { $0 + max($1, 0) }
     var (kept, sum) = (0, 0.0)
     while kept < d, kept == 0 || share >= 1 || sum < share * total {
@@ -27,17 +42,23 @@ struct InputBasis<Element: Scalar>: Sendable {
     }
     let order = (0..<kept).map { d - 1 - $0 }
     directions = eigen.vectorsTransposed.selectingRows(order).transposed.converted(to: Element.self)
-    moments = order.map { Element(max(eigen.values[$0], 0) / Double(max(rows.rows, 1))) }
+    moments = order.map { Element(max(eigen.values[$0], 0) / Double(max(chosen.count, 1))) }
   }
 
-  /// At most 20000 rows, evenly spread.
-  private static func sample(_ x: Matrix<Element>) -> Matrix<Double> {
-    let stride = max(1, (x.rows + 19_999) / 20_000)
-    return x.selectingRows(Array(Swift.stride(from: 0, to: x.rows, by: stride))).converted(to: Double.self)
+  /// X Q, piece by piece of `pieceRows` rows. Cost 2ndr.
+  func rotated(_ x: Matrix<Element>) -> Matrix<Element> {
+    let (d, r) = (directions.rows, directions.columns)
+    let n = x.rows
+    var result = Matrix<Element>(n, r)
+    withPointers(x, directions, &result.storage) { x, q, result in
+      for first in stride(from: 0, to: n, by: Self.pieceRows) {
+        Parallel.gemm(
+          .no, .no, m: min(Self.pieceRows, n - first), n: r, k: d, alpha: 1, a: x + first * d, lda: d, b: q,
+          ldb: r, beta: 0, c: result + first * r, ldc: r)
+      }
+    }
+    return result
   }
-
-  /// X Q.
-  func rotated(_ x: Matrix<Element>) -> Matrix<Element> { matrixProduct(x, directions) }
 
   /// QᵀW of augmented weights, whose bias stays as it is.
   func entering(_ w: Matrix<Element>, hasBias: Bool) -> Matrix<Element> {

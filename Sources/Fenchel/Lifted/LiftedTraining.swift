@@ -89,6 +89,27 @@ public struct LiftedTraining<Element: Scalar> {
     return try descend(network, turned, basis, record, batchSize: batchSize)
   }
 
+  /// Trains batch by batch on samples in a file, which come in the axes of their second moment from a second one.
+  ///
+  /// - Throws: `LiftedError`, `FileWriteError`, `DataError`, `StreamError.interrupted`.
+  func run(from network: FeedForward<Element>, _ source: StreamedSamples<Element>) throws -> Outcome {
+    try check(network, inputs: source.features, outputs: source.outputs)
+    guard let batchSize = settings.batchSize, form == .fenchel else {
+      throw StreamError.method("all data in one batch do not come from a stream")
+    }
+    let record = RunRecord(after: checkpoints?.earlierSeconds ?? 0)
+    let basis = try InputBasis<Element>(
+      samples: source.samples, features: source.features, share: settings.inputShare
+    ) { try source.batch($0).x }
+    let turned = try TurnedSamples(source, basis) {
+      limits.interruption(after: record.secondsHere) == .cancelled
+    }
+    guard try turned.batch([0]).loss.smoothness.isFinite else {
+      throw LiftedError.lossNotSmooth(source.problem.frame.kind)
+    }
+    return try descend(network, turned, basis, record, batchSize: batchSize)
+  }
+
   /// - Throws: `LiftedError` where the settings fit no model, or the network not the data.
   func check(_ network: FeedForward<Element>, inputs: Int, outputs: Int) throws {
     try LiftedProgram.check(network, inputs: inputs, outputs: outputs)

@@ -24,14 +24,21 @@ public enum Metrics {
   /// and 0 otherwise.
   public static func rSquared(_ f: Matrix<Double>, _ y: Matrix<Double>, weights: [Double]? = nil) -> Double {
     precondition(f.rows == y.rows && f.columns == y.columns, "predictions of the shape of the targets")
-    var total = 0.0
+    var (residuals, variances) = ([Double](), [Double]())
     for j in 0..<y.columns {
       let center = mean(count: y.rows, weights) { y[$0, j] }
-      let residual = mean(count: y.rows, weights) { (f[$0, j] - y[$0, j]) * (f[$0, j] - y[$0, j]) }
-      let variance = mean(count: y.rows, weights) { (y[$0, j] - center) * (y[$0, j] - center) }
-      total += variance > 0 ? 1 - residual / variance : (residual == 0 ? 1 : 0)
+      residuals.append(mean(count: y.rows, weights) { (f[$0, j] - y[$0, j]) * (f[$0, j] - y[$0, j]) })
+      variances.append(mean(count: y.rows, weights) { (y[$0, j] - center) * (y[$0, j] - center) })
     }
-    return total / Double(y.columns)
+    return rSquared(residuals: residuals, variances: variances)
+  }
+
+  /// r² from the mean squares of f − y and of y − ȳ in every column.
+  static func rSquared(residuals: [Double], variances: [Double]) -> Double {
+    zip(residuals, variances).reduce(0.0) { total, column in
+      let (residual, variance) = column
+      return total + (variance > 0 ? 1 - residual / variance : (residual == 0 ? 1 : 0))
+    } / Double(residuals.count)
   }
 
   /// −mean of log p(observed class), for rows of probabilities P: n × classes. Probabilities below 2⁻¹⁰²² count
@@ -56,17 +63,9 @@ public enum Metrics {
   /// Σ_k s_k term(k) / Σ_k s_k, with compensated sums.
   private static func mean(count: Int, _ weights: [Double]?, _ term: (Int) -> Double) -> Double {
     precondition(weights.map { $0.count == count } ?? true, "one weight a sample")
-    var (sum, lost, total) = (0.0, 0.0, 0.0)
-    for k in 0..<count {
-      let weight = weights?[k] ?? 1
-      guard weight != 0 else { continue }
-      let value = weight * term(k) - lost
-      let next = sum + value
-      lost = (next - sum) - value
-      sum = next
-      total += weight
-    }
-    return sum / total
+    var mean = WeightedMean()
+    for k in 0..<count { mean.add(term(k), weight: weights?[k] ?? 1) }
+    return mean.value
   }
 
   private static func rowMean(
@@ -79,4 +78,23 @@ public enum Metrics {
       return sum / Double(y.columns)
     }
   }
+}
+
+/// Σ_k s_k t_k / Σ_k s_k of terms that come one by one, with compensated sums (Kahan 1965); NaN over no weight at all.
+struct WeightedMean: Sendable {
+  private var sum = 0.0
+  private var lost = 0.0
+  private var total = 0.0
+
+  /// A term of weight 0 is not looked at.
+  mutating func add(_ term: Double, weight: Double) {
+    guard weight != 0 else { return }
+    let value = weight * term - lost
+    let next = sum + value
+    lost = (next - sum) - value
+    sum = next
+    total += weight
+  }
+
+  var value: Double { sum / total }
 }

@@ -98,7 +98,7 @@ public struct Network: Sendable, Equatable {
   }
 
   /// Rows in a tile: about four million entries of the widest layer, between 16 and 1024 rows.
-  private var tileSize: Int {
+  var tileSize: Int {
     var widest = max(inputs, outputs)
     for layer in layers {
       switch layer {

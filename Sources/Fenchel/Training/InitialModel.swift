@@ -91,9 +91,9 @@ public struct InitialModel: Sendable {
   ///
   /// - Throws: `InitialModelError.architecture` where the problem has another number of outputs.
   func feedForward<Element: Scalar>(
-    for problem: TrainingProblem, _ layers: LayerSettings, _: Element.Type
+    for problem: ProblemFrame, _ layers: LayerSettings, _: Element.Type
   ) throws -> FeedForward<Element> {
-    try check(hidden: layers.hidden, layers.activation, outputs: problem.loss.outputs)
+    try check(hidden: layers.hidden, layers.activation, outputs: problem.outputs)
     return try FeedForward(model.network, hasBias: problem.hasBias)
   }
 }

@@ -16,12 +16,17 @@ struct LayerMemory {
   /// Whether sweeps of a lifted model are combined, which keeps copies of the weights.
   private let isAccelerated: Bool
   private let bytesPerElement: Double
+  /// Whether the data stay in their file.
+  private let isStreamed: Bool
 
-  init(_ problem: TrainingProblem, _ layers: LayerSettings, model: ModelKind, bytesPerElement: Int) {
-    let outputs = problem.loss.targets.columns
-    widths = ([problem.x.columns] + layers.hidden.map { $0 + (problem.hasBias ? 1 : 0) } + [outputs]).map(
-      Double.init)
-    samples = Double(problem.x.rows)
+  init(
+    _ problem: ProblemFrame, _ layers: LayerSettings, model: ModelKind, bytesPerElement: Int,
+    isStreamed: Bool = false
+  ) {
+    let bias = problem.hasBias ? 1 : 0
+    widths = ([problem.columns + bias] + layers.hidden.map { $0 + bias } + [problem.outputs]).map(Double.init)
+    samples = Double(problem.rows)
+    self.isStreamed = isStreamed
     let visitsAll = model.needsAllSamples || layers.initialiser == .lifted || layers.dualSteps != nil
     batch = visitsAll ? samples : min(samples, Double(layers.batchSize))
     hasBlocks = (model != .mlp && model != .contrastive) || layers.initialiser == .lifted
@@ -36,7 +41,7 @@ struct LayerMemory {
     let weights = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
     let squares = widths.dropLast().reduce(0) { $0 + $1 * $1 }
     let outputs = batch * widths.dropFirst().reduce(0, +)
-    let data = samples * (widths[0] + widths[widths.count - 1])
+    let data = isStreamed ? 0 : samples * (widths[0] + widths[widths.count - 1])
     var elements = data + batch * widths[0]
     switch (model, optimizer) {
     case (.mlp, .kfac): elements += 10 * weights + 6 * squares + 6 * outputs
@@ -45,9 +50,13 @@ struct LayerMemory {
     case (.mlp, _), (.contrastive, _): elements += 7 * weights + 4 * outputs
     default: break
     }
-    if hasBlocks { elements += samples * widths[0] + 5 * weights + 4 * squares + 12 * outputs }
+    if hasBlocks {
+      elements += (isStreamed ? batch : samples) * widths[0] + 5 * weights + 4 * squares + 12 * outputs
+    }
     if isAccelerated { elements += Double(2 * LiftedSettings().acceleration + 2) * weights }
-    let asRead = 2 * samples * widths[0] * 8  // raw and scaled, in Double
+    // Raw and scaled, in Double. Of a stream only a piece at a time, as read too, and the order of the samples.
+    let piece = max(batch, Double(StreamedData.pieceRows))
+    let asRead = isStreamed ? 3 * piece * widths[0] * 8 + 16 * samples : 2 * samples * widths[0] * 8
     return Int(min(asRead + elements * bytesPerElement, 1e18))
   }
 

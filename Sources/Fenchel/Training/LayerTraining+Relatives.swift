@@ -35,26 +35,31 @@ extension LayerTraining {
     } catch is FactorisationError { return nil }
   }
 
+  /// How `mlp`, `contrastive` and `lpom` go from batch to batch.
+  func ordinaryTraining(_ layers: LayerSettings) -> OrdinaryTraining {
+    OrdinaryTraining(
+      optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
+      learningRate: settings.model == .lpom ? 1 : layers.learningRate, weightDecay: layers.weightDecay,
+      schedule: layers.schedule, seed: settings.seed, seconds: secondsLeft, cancellation: cancellation,
+      lossParameters: problem.parameters)
+  }
+
   /// By a method that goes from batch to batch.
   func descend<Element: Scalar>(
-    from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+    _ training: OrdinaryTraining, from start: FeedForward<Element>, _ source: any SampleSource<Element>,
+    _ layers: LayerSettings
   ) throws -> Outcome {
-    let isContrastive = settings.model == .contrastive
-    let training = OrdinaryTraining(
-      optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
-      learningRate: isContrastive ? layers.learningRate : 1, weightDecay: layers.weightDecay,
-      schedule: layers.schedule, seed: settings.seed, seconds: secondsLeft,
-      cancellation: cancellation, lossParameters: problem.parameters)
-    let method: any BatchMethod<Element> =
-      isContrastive
-      ? try DualPropagation(
-        start, optimizer: layers.optimizer, decay: layers.weightDecay,
-        settings: DualPropagationSettings(layers.numbers ?? [:]))
-      : try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(layers.numbers ?? [:]))
-    try training.check(start, samples)
-    let outcome = try training.run(
-      method, from: start, training.memory(samples, problem.kind), checkpoints: checkpoints
-    ) { epoch, _ in
+    let numbers = layers.numbers ?? [:]
+    let method: (any BatchMethod<Element>)? =
+      switch settings.model {
+      case .contrastive:
+        try DualPropagation(
+          start, optimizer: layers.optimizer, decay: layers.weightDecay,
+          settings: DualPropagationSettings(numbers))
+      case .lpom: try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(numbers))
+      default: nil
+      }
+    let outcome = try training.run(method, from: start, source, checkpoints: checkpoints) { epoch, _ in
       progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
     }
     return Outcome(

@@ -3,7 +3,14 @@ import LinearAlgebra
 
 /// Trains a network layer by layer on a prepared problem, as the settings say.
 struct LayerTraining {
-  let problem: TrainingProblem
+  /// Where the samples are.
+  enum Data {
+    case memory(TrainingProblem)
+    case streamed(StreamedProblem)
+  }
+
+  let data: Data
+  let problem: ProblemFrame
   let settings: TrainingSettings
   /// The network to go on from, or nil for the initialiser's.
   var start: InitialModel?
@@ -14,11 +21,15 @@ struct LayerTraining {
   private let begin = ContinuousClock().now
 
   init(
-    problem: TrainingProblem, settings: TrainingSettings, start: InitialModel? = nil,
+    _ data: Data, settings: TrainingSettings, start: InitialModel? = nil,
     checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
     progress: ProgressHandler? = nil
   ) {
-    (self.problem, self.settings, self.start) = (problem, settings, start)
+    (self.data, self.settings, self.start) = (data, settings, start)
+    switch data {
+    case .memory(let all): problem = all.frame
+    case .streamed(let all): problem = all.frame
+    }
     self.checkpoints = checkpoints
     (self.cancellation, self.progress) = (cancellation, progress)
   }
@@ -50,31 +61,64 @@ struct LayerTraining {
 
   private func run<Element: Scalar>(_: Element.Type) throws -> Outcome {
     let layers = settings.layers ?? LayerSettings(for: settings.model)
+    let drawn: FeedForward<Element> =
+      try start?.feedForward(for: problem, layers, Element.self)
+      ?? layers.start(
+        inputs: problem.columns, outputs: problem.outputs, hasBias: problem.hasBias, seed: settings.seed,
+        Element.self)
+    switch data {
+    case .memory(let all):
+      try checkMemory(layers, Element.self)
+      return try run(from: drawn, all, layers)
+    case .streamed(let all):
+      try settings.checkStream(rows: problem.rows)
+      try checkMemory(layers, Element.self)
+      return try run(from: drawn, StreamedSamples<Element>(problem: all), layers)
+    }
+  }
+
+  private func checkMemory<Element: Scalar>(_ layers: LayerSettings, _: Element.Type) throws {
+    var isStreamed = false
+    if case .streamed = data { isStreamed = true }
     let memory = LayerMemory(
-      problem, layers, model: settings.model, bytesPerElement: MemoryLayout<Element>.stride)
+      problem, layers, model: settings.model, bytesPerElement: MemoryLayout<Element>.stride,
+      isStreamed: isStreamed)
     try memory.check(limit: settings.memoryLimit)
-    let x = problem.inputs.converted(to: Element.self)
-    let targets = problem.loss.targets.converted(to: Element.self)
-    let weights = problem.loss.weights.map { Element($0) }
-    let samples = OrdinaryTraining.Samples(x: x, targets: targets, weights: weights)
-    let start = try weightsToStartFrom(samples, layers)
+  }
+
+  private func run<Element: Scalar>(
+    from drawn: FeedForward<Element>, _ all: TrainingProblem, _ layers: LayerSettings
+  ) throws -> Outcome {
+    let samples = OrdinaryTraining.Samples(
+      x: all.inputs.converted(to: Element.self), targets: all.loss.targets.converted(to: Element.self),
+      weights: all.loss.weights.map { Element($0) })
+    let start = try initialised(drawn, samples, layers)
     switch settings.model {
-    case .mlp: return try backpropagate(from: start, samples, layers)
+    case .mlp, .lpom, .contrastive:
+      let training = ordinaryTraining(layers)
+      try training.check(start, samples)
+      return try descend(training, from: start, training.memory(samples, problem.kind), layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
-    case .lpom, .contrastive: return try descend(from: start, samples, layers)
     case .fenchel, .lifted, .relu, .gatedReLU: return try lift(from: start, samples, layers)
     }
   }
 
-  private func weightsToStartFrom<Element: Scalar>(
-    _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
+  /// On data in a stream.
+  private func run<Element: Scalar>(
+    from start: FeedForward<Element>, _ samples: StreamedSamples<Element>, _ layers: LayerSettings
+  ) throws -> Outcome {
+    guard settings.model == .fenchel else {
+      return try descend(ordinaryTraining(layers), from: start, samples, layers)
+    }
+    let outcome = try liftedTraining(.fenchel, liftedSettings(layers), checkpoints).run(from: start, samples)
+    return Outcome(network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+  }
+
+  private func initialised<Element: Scalar>(
+    _ drawn: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
   ) throws -> FeedForward<Element> {
-    if let start { return try start.feedForward(for: problem, layers, Element.self) }
-    let drawn: FeedForward<Element> = try layers.start(
-      inputs: samples.x.columns, outputs: samples.targets.columns, hasBias: problem.hasBias,
-      seed: settings.seed, Element.self)
     // A run that goes on has its weights already.
-    guard layers.initialiser == .lifted, checkpoints?.isResuming != true else { return drawn }
+    guard start == nil, layers.initialiser == .lifted, checkpoints?.isResuming != true else { return drawn }
     var lifted = LiftedSettings()
     (lifted.epochs, lifted.batchSize) = (Initialiser.liftedSweeps, nil)
     return try lift(.squaredDistance, lifted, from: drawn, samples).network
@@ -84,13 +128,19 @@ struct LayerTraining {
     _ form: LiftedForm, _ lifted: LiftedSettings, from start: FeedForward<Element>,
     _ samples: OrdinaryTraining.Samples<Element>, _ checkpoints: CheckpointKeeper? = nil
   ) throws -> LiftedTraining<Element>.Outcome {
+    try liftedTraining(form, lifted, checkpoints).run(
+      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
+  }
+
+  private func liftedTraining<Element: Scalar>(
+    _ form: LiftedForm, _ lifted: LiftedSettings, _ checkpoints: CheckpointKeeper?
+  ) -> LiftedTraining<Element> {
     var training = LiftedTraining<Element>(form, settings: lifted)
     training.limits.seconds = secondsLeft
     training.limits.cancellation = cancellation
     training.progress = progress
     training.checkpoints = checkpoints
-    return try training.run(
-      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
+    return training
   }
 
   private func lift<Element: Scalar>(
@@ -121,28 +171,10 @@ struct LayerTraining {
     return try dual.ascend(from: network, steps: steps)
   }
 
-  private func backpropagate<Element: Scalar>(
-    from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
-  ) throws -> Outcome {
-    let training = OrdinaryTraining(
-      optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
-      learningRate: layers.learningRate, weightDecay: layers.weightDecay, schedule: layers.schedule,
-      seed: settings.seed, seconds: secondsLeft, cancellation: cancellation,
-      lossParameters: problem.parameters)
-    try training.check(start, samples)
-    let outcome = try training.run(
-      from: start, training.memory(samples, problem.kind), checkpoints: checkpoints
-    ) { epoch, _ in
-      progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
-    }
-    return Outcome(
-      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
-  }
-
   private func liftedSettings(_ layers: LayerSettings) -> LiftedSettings {
     var lifted = LiftedSettings(hiddenLayers: layers.hidden.count)
     lifted.epochs = layers.epochs
-    lifted.batchSize = layers.batchSize < problem.x.rows ? layers.batchSize : nil
+    lifted.batchSize = layers.batchSize < problem.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
     lifted.sketch = layers.sketch
     // Directions that are left out leave the weights too: not those of another method's model.

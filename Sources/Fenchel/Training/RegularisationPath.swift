@@ -28,7 +28,8 @@ public func path(
       let fitting = Fitting(
         problem, settings: pointSettings, cancellation: cancellation, progress: progress)
       let (fit, seconds) = try timed { try fitting.fit(after: earlier) }
-      let result = try TrainingSummary(problem, data, test, pointSettings).result(of: fit, seconds: seconds)
+      let result = try TrainingSummary(problem.frame, data, test, pointSettings).result(
+        of: fit, problem, seconds: seconds)
       if let point = PathReport.Point(result.report) { points.append(point) }
       last = result.report
       earlier = fit

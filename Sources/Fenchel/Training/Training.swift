@@ -33,16 +33,13 @@ public func train(
     try start.map { try TrainingProblem(data, settings: settings, from: $0) }
     ?? TrainingProblem(data, settings: settings)
   guard settings.model.isConvexProgram else {
-    try checkpoints?.begin(settings, problem, source: data.source)
-    let notice = checkpoints?.notice
+    try checkpoints?.begin(
+      settings, loss: problem.kind, data: checkpoints.map { _ in try problem.fingerprint } ?? "",
+      source: data.source)
     let training = LayerTraining(
-      problem: problem, settings: settings, start: start, checkpoints: checkpoints,
+      .memory(problem), settings: settings, start: start, checkpoints: checkpoints,
       cancellation: cancellation, progress: progress)
-    let (outcome, seconds) = try timed { try training.run() }
-    var result = try TrainingSummary(problem, data, test, settings).result(
-      of: outcome, seconds: seconds + (checkpoints?.earlierSeconds ?? 0))
-    result.note([notice, checkpoints?.failureNotice].compactMap { $0 })
-    return result
+    return try training.result { TrainingSummary(problem.frame, data, test, settings) }
   }
   guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
   let fitting = Fitting(problem, settings: settings, cancellation: cancellation, progress: progress)
@@ -50,7 +47,46 @@ public func train(
     let (fit, seconds) = try timed { try fitting.fit() }
     return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
   }
-  return try TrainingSummary(problem, data, test, settings).result(of: fit, seconds: seconds)
+  return try TrainingSummary(problem.frame, data, test, settings).result(of: fit, problem, seconds: seconds)
+}
+
+/// Trains a network in batches on data that stay in their file, and scores it: the same network, bit for bit, as of the
+/// same data in memory. `fenchel`, `mlp` but for `l-bfgs`, `lpom` and `contrastive` can.
+///
+/// Memory: some times a batch, or 1024 rows where these are more, the network with what its method remembers, and 16 bytes
+/// a row. Cost: beside the training two to six passes over the data; `fenchel` keeps the inputs in their axes in a scratch
+/// file (`TMPDIR`, else `/var/tmp`).
+///
+/// Errors: as above; `StreamError` for methods that need all data at once, or where a pass was stopped; `DataError` where the
+/// file was changed since it was opened; `FileWriteError` where there is no room for a scratch file.
+public func train(
+  _ data: StreamedData, test: StreamedData? = nil, settings: TrainingSettings = TrainingSettings(),
+  from start: InitialModel? = nil, checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
+  progress: ProgressHandler? = nil
+) throws -> TrainingResult {
+  try settings.checkStream(rows: data.rows)
+  let settings = try start?.adopted(by: settings) ?? settings
+  progress?(Progress(phase: "passes over the data", iteration: 0, seconds: 0))
+  let problem = try StreamedProblem(data, settings: settings, from: start) {
+    cancellation?.isRequested == true
+  }
+  try checkpoints?.begin(
+    settings, loss: problem.frame.kind, data: problem.fingerprint, source: data.table.source)
+  let training = LayerTraining(
+    .streamed(problem), settings: settings, start: start, checkpoints: checkpoints,
+    cancellation: cancellation, progress: progress)
+  return try training.result { TrainingSummary(problem.frame, data, test, settings) }
+}
+
+extension LayerTraining {
+  /// Trains, and reports.
+  fileprivate func result(_ summary: () -> TrainingSummary) throws -> TrainingResult {
+    let notice = checkpoints?.notice
+    let (outcome, seconds) = try timed { try run() }
+    var result = try summary().result(of: outcome, seconds: seconds + (checkpoints?.earlierSeconds ?? 0))
+    result.note([notice, checkpoints?.failureNotice].compactMap { $0 })
+    return result
+  }
 }
 
 /// Runs `body` and measures it.
@@ -63,14 +99,13 @@ func timed<Value>(_ body: () throws -> Value) rethrows -> (Value, Double) {
 
 /// Makes reports and model files of fits to one problem.
 struct TrainingSummary {
-  let problem: TrainingProblem
-  let data: Dataset<Double>
-  let test: Dataset<Double>?
+  let problem: ProblemFrame
+  let data: any DataPieces
+  let test: (any DataPieces)?
   let settings: TrainingSettings
 
   init(
-    _ problem: TrainingProblem, _ data: Dataset<Double>, _ test: Dataset<Double>?,
-    _ settings: TrainingSettings
+    _ problem: ProblemFrame, _ data: any DataPieces, _ test: (any DataPieces)?, _ settings: TrainingSettings
   ) {
     self.problem = problem
     self.data = data
@@ -82,12 +117,13 @@ struct TrainingSummary {
     self.settings = resolved
   }
 
-  func result(of fit: Fit, seconds: Double) throws -> TrainingResult {
+  func result(of fit: Fit, _ samples: TrainingProblem, seconds: Double) throws -> TrainingResult {
     let network = try network(of: fit)
     let objective = NetworkObjective(loss: fit.program.strictLoss, λ: fit.program.λ)
     var report = try report(
-      on: network, fit.solution.status, objective: objective.value(of: network, on: problem.inputs) ?? .nan,
+      on: network, fit.solution.status, ScoreSums(network, problem.scaling, problem.kind, on: data),
       iterations: fit.solution.iterations, seconds: seconds)
+    report.network.objective = objective.value(of: network, on: samples.inputs) ?? .nan
     report.lambda = fit.program.λ
     report.lambdaMax = fit.λMax
     report.patterns = .init(count: fit.program.patterns.count, exact: fit.program.patterns.isExact)
@@ -99,41 +135,41 @@ struct TrainingSummary {
 
   /// The result of a training layer by layer, which proves nothing: the objective is the loss alone.
   func result(of outcome: LayerTraining.Outcome, seconds: Double) throws -> TrainingResult {
-    let loss = StrictLoss(
-      kind: problem.kind, parameters: problem.parameters, targets: problem.loss.targets,
-      weights: problem.loss.weights)
     var report = try report(
-      on: outcome.network, outcome.status, objective: loss.value(at: outcome.network.predict(problem.inputs)),
+      on: outcome.network, outcome.status,
+      ScoreSums(outcome.network, problem.scaling, problem.kind, on: data),
       iterations: outcome.history.count, seconds: seconds)
     report.history = outcome.history
     report.lagrangianDual = outcome.dual.map { .init($0) }
     return result(outcome.network, report, outcome.status, certificate: [:])
   }
 
-  private var scaling: Scaling { Scaling(features: problem.features, targets: problem.targets) }
-
   private func result(
     _ network: Network, _ report: TrainingReport, _ status: Status, certificate: [String: Tensor]
   ) -> TrainingResult {
     let model = ModelFile(
-      network: network, schema: data.schema, scaling: scaling, report: report, certificate: certificate)
+      network: network, schema: data.schema, scaling: problem.scaling, report: report,
+      certificate: certificate)
     return TrainingResult(model: model, report: report, status: status)
   }
 
   /// What every training reports.
   private func report(
-    on network: Network, _ status: Status, objective: Double, iterations: Int, seconds: Double
+    on network: Network, _ status: Status, _ scores: ScoreSums, iterations: Int, seconds: Double
   ) throws -> TrainingReport {
     TrainingReport(
-      status: status, model: settings.model, loss: problem.kind, samples: data.rows,
-      features: data.features.columns, outputs: problem.loss.outputs,
-      network: .init(network, objective: objective), iterations: iterations, seconds: seconds,
-      peakMemoryBytes: ProcessMemory.peak, train: try Scorecard(network, scaling, problem.kind, on: data),
-      test: try test.map { try Scorecard(network, scaling, problem.kind, on: $0) }, settings: settings,
+      status: status, model: settings.model, loss: problem.kind, samples: problem.rows,
+      features: problem.columns, outputs: problem.outputs,
+      network: .init(network, objective: scores.totalLoss), iterations: iterations, seconds: seconds,
+      peakMemoryBytes: ProcessMemory.peak, train: scores.scorecard,
+      test: try test.map { try Scorecard(network, problem.scaling, problem.kind, on: $0) },
+      settings: settings,
       environment: .init(
         version: Release.version, threads: Parallel.threads, blasCore: Parallel.blasCore,
         processor: ProcessMemory.processor),
-      data: .init(rows: data.rows, columns: data.features.columns, sha256: data.sha256),
+      data: .init(
+        rows: problem.rows, columns: problem.columns, sha256: problem.sha256,
+        isStreamed: data.isStreamed ? true : nil),
       warnings: data.notices)
   }
 
@@ -169,23 +205,7 @@ extension ModelFile {
 
 extension Scorecard {
   /// How a network does on data: the weighted mean loss in the network's units, and measures in the data's.
-  init(_ network: Network, _ scaling: Scaling, _ kind: LossKind, on data: Dataset<Double>) throws {
-    let f = network.predict(scaling.features.applied(to: data.features))
-    let weights = data.sampleWeights
-    let y = scaling.targets.applied(to: try TrainingProblem.targets(data, kind))
-    let strict = StrictLoss(kind: kind, parameters: LossParameters(), targets: y, weights: weights)
-    self.init(loss: strict.value(at: f) / weights.reduce(0, +))
-    if case .classes(let indices, _) = data.targets {
-      let observed = indices.map { Int($0) }
-      accuracy = Metrics.accuracy(Scores.classes(f), observed, weights: weights)
-      logLoss = Scores.probabilities(f, loss: kind).map {
-        Metrics.logLoss(probabilities: $0, observed, weights: weights)
-      }
-    } else if case .values(let values) = data.targets {
-      let predicted = scaling.targets.inverted(f)
-      rmse = Metrics.rmse(predicted, values, weights: weights)
-      mae = Metrics.mae(predicted, values, weights: weights)
-      rSquared = Metrics.rSquared(predicted, values, weights: weights)
-    }
+  init(_ network: Network, _ scaling: Scaling, _ kind: LossKind, on data: some DataPieces) throws {
+    self = try ScoreSums(network, scaling, kind, on: data).scorecard
   }
 }

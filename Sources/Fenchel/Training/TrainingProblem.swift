@@ -12,8 +12,6 @@ public struct TrainingProblem: Sendable {
   public let hasBias: Bool
   public let features: Standardisation
   public let targets: Standardisation
-  /// Whether a row is an image.
-  public let isImage: Bool
   let schema: Schema
   /// SHA-256 of the data as read.
   let sha256: String
@@ -23,7 +21,7 @@ public struct TrainingProblem: Sendable {
   /// Errors: `TrainingError` where loss and task do not fit, targets are missing, all weights are 0, or numbers are
   /// too large or features all too small; `LossError` for targets outside the loss's domain.
   public init(_ data: Dataset<Double>, settings: TrainingSettings) throws {
-    let kind = try settings.loss ?? Self.defaultLoss(data)
+    let kind = settings.loss ?? Self.defaultLoss(data.schema)
     let scaled = settings.standardise
     let weights = data.sampleWeights
     let features = Self.scaling(of: data, settings)
@@ -59,19 +57,16 @@ public struct TrainingProblem: Sendable {
     targets: Standardisation
   ) throws {
     guard data.sampleWeights.contains(where: { $0 > 0 }) else { throw TrainingError.noWeight(data.source) }
-    try Self.checkSize(data.sampleWeights, "sample weights", data.source)
     self.kind = kind
     self.hasBias = hasBias
-    isImage = data.schema.imageShape != nil
     (schema, sha256) = (data.schema, data.sha256)
     self.features = features
     self.targets = targets
     x = features.applied(to: data.features).augmented(hasBias: hasBias)
-    try Self.checkSize(x.storage, "features", data.source)
-    let largest = x.storage.reduce(0) { max($0, abs($1)) }
-    guard largest == 0 || largest >= 1e-100 else { throw TrainingError.vanishing(data.source) }
     let y = targets.applied(to: try Self.targets(data, kind))
-    try Self.checkSize(y.storage, "targets", data.source)
+    var check = ProblemCheck(source: data.source)
+    try check.add(x, y, data.sampleWeights)
+    try check.finish(hasBias: hasBias)
     loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
   }
 
@@ -85,17 +80,17 @@ public struct TrainingProblem: Sendable {
     return Standardisation(dividing: data.features)
   }
 
-  /// Refuses numbers, scaled as they are, whose products of three would leave the range of Double.
-  private static func checkSize(_ numbers: [Double], _ what: String, _ source: String) throws {
-    guard numbers.allSatisfy({ abs($0) <= 1e100 }) else { throw TrainingError.scale(source, what) }
+  /// The problem apart from its samples.
+  var frame: ProblemFrame {
+    ProblemFrame(
+      kind: kind, hasBias: hasBias, features: features, targets: targets, schema: schema, sha256: sha256,
+      rows: x.rows)
   }
 
   /// What tells these data from others. Cost: a hash of the targets.
-  var fingerprint: String {
+  package var fingerprint: String {
     get throws {
-      var fingerprint = try DataFingerprint(
-        sha256: sha256, schema: schema, scaling: Scaling(features: features, targets: targets), kind: kind,
-        hasBias: hasBias)
+      var fingerprint = try frame.fingerprint
       fingerprint.add(loss.targets, weights: loss.weights)
       return fingerprint.digest
     }
@@ -110,9 +105,9 @@ public struct TrainingProblem: Sendable {
   }
 
   /// Softmax for several classes, logistic for two, squared for numbers.
-  private static func defaultLoss(_ data: Dataset<Double>) throws -> LossKind {
-    guard data.schema.task == .classification else { return .squared }
-    return data.schema.classes.count > 2 ? .softmax : .logistic
+  static func defaultLoss(_ schema: Schema) -> LossKind {
+    guard schema.task == .classification else { return .squared }
+    return schema.classes.count > 2 ? .softmax : .logistic
   }
 
   /// Y as the loss has it: numbers; one-hot rows for softmax and, with more than two classes, squared; −1/1 else.

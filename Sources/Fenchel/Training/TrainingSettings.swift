@@ -41,6 +41,21 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
     return layers
   }
 
+  /// - Throws: `StreamError.method` where this training needs all samples at once.
+  public func checkStream(rows: Int) throws {
+    let layers = layers ?? LayerSettings(for: model)
+    func refuse(_ why: String) -> StreamError { .method(why) }
+    guard !model.isConvexProgram, !model.needsAllSamples else {
+      throw refuse("the model \(model.rawValue) needs all data in memory")
+    }
+    if model == .mlp, layers.optimizer == .lbfgs { throw refuse("l-bfgs needs all data in memory") }
+    if layers.initialiser == .lifted { throw refuse("the initialiser lifted needs all data in memory") }
+    if layers.dualSteps != nil { throw refuse("the Lagrangian dual needs all data in memory") }
+    guard layers.batchSize < rows else {
+      throw refuse("a batch of \(layers.batchSize) samples is all of the data; take a smaller --batch-size")
+    }
+  }
+
   /// Bytes that reading and training may take: `maxMemory`, or four fifths of the machine's memory.
   public var memoryLimit: Int { maxMemory.map { Int(min($0, 1e18)) } ?? ReadOptions.defaultMemoryLimit }
 }

@@ -26,6 +26,12 @@ struct TrainCommand: ParsableCommand, Configurable {
     help: ArgumentHelp("Rows to test on: a file, or a fraction of the data.", valueName: "file|fraction"))
   var test: String?
 
+  @Flag(
+    help: """
+      Leave the rows in their file and read them batch by batch; so is done without it where memory would not hold them.
+      """)
+  var stream = false
+
   @Option(name: [.short, .long], help: ArgumentHelp("Where the model goes.", valueName: "model"))
   var output = "model.safetensors"
 
@@ -54,15 +60,8 @@ struct TrainCommand: ParsableCommand, Configurable {
     if let threads = settings.threads { Parallel.threads = threads }
     let loader = Loader(
       columns: columns, reading: reading, printing: printing, settings: settings, start: start)
-    let (data, testing) = try loader.trainingData(from: source, test: test)
-    forecast(settings, data)
-    Interruption.install()
     let progress = ProgressLine(tolerance: settings.tolerance, isQuiet: printing.quiet)
-    let result = try progress.showing {
-      try train(
-        data, test: testing, settings: settings, from: start, checkpoints: keeper,
-        cancellation: Interruption.cancellation, progress: $0)
-    }
+    let result = try self.result(loader, source, keeper, progress)
     try result.model.write(to: target)
     try folder?.write(result.report)
     try show(result, source: source, target: target)
@@ -71,6 +70,31 @@ struct TrainCommand: ParsableCommand, Configurable {
       Exit.code(
         for: result.status, gaps: [result.report.certificate?.relativeGap].compactMap { $0 },
         tolerance: settings.tolerance))
+  }
+
+  private func result(
+    _ loader: Loader, _ source: String, _ keeper: CheckpointKeeper?, _ progress: ProgressLine
+  ) throws -> TrainingResult {
+    let (settings, start) = (loader.settings, loader.start)
+    guard loader.readsInBatches(source, isAskedFor: stream) else {
+      let (data, testing) = try loader.trainingData(from: source, test: test)
+      forecast(settings, data)
+      Interruption.install()
+      return try progress.showing {
+        try train(
+          data, test: testing, settings: settings, from: start, checkpoints: keeper,
+          cancellation: Interruption.cancellation, progress: $0)
+      }
+    }
+    // What no file could tell is refused before a long pass over one.
+    try settings.checkStream(rows: .max)
+    let (data, testing) = try loader.streamedData(from: source, test: test)
+    Interruption.install()
+    return try progress.showing {
+      try train(
+        data, test: testing, settings: settings, from: start, checkpoints: keeper,
+        cancellation: Interruption.cancellation, progress: $0)
+    }
   }
 
   /// Says before it begins what will take very long.

@@ -9,7 +9,7 @@ enum ConfigKey {
 
   static let kinds: [String: Kind] = [
     "data": .word, "target": .list, "task": .word, "test": .word, "weights": .word, "class-weight": .list,
-    "ignore": .list, "categorical": .list, "impute": .word, "format": .word, "header": .flag,
+    "ignore": .list, "categorical": .list, "impute": .word, "format": .word, "header": .flag, "stream": .flag,
     "target-file": .word, "model": .word, "loss": .word, "lambda": .number, "lambda-ratio": .number,
     "patterns": .word, "outputs": .word, "solver": .word, "tolerance": .number, "bias": .flag,
     "standardise": .flag, "precision": .word, "threads": .natural, "seed": .natural, "time-limit": .number,

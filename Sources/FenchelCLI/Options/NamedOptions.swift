@@ -52,7 +52,7 @@ struct NamedOptions {
         result.append(isFlag ? (text == "true" ? "--\(name)" : "--no-\(name)") : "--\(name)=\(text)")
       }
     }
-    return result.filter { $0 != "--no-json" && $0 != "--no-quiet" }
+    return result.filter { !["--no-json", "--no-quiet", "--no-stream"].contains($0) }
   }
 
   /// `--no-bias` and `--bias=…` name the option `bias`.

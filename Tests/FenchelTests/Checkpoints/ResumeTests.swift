@@ -111,12 +111,12 @@ import Testing
       var kept: [Checkpoint] = []
       let keeper = CheckpointKeeper(path: folder + "/c", interval: 0)
       keeper.observer = { kept.append($0) }
-      try keeper.begin(TrainingSettings(), problem, source: "iris")
+      try keeper.begin(TrainingSettings(), loss: .softmax, data: "iris", source: "iris")
       let whole = try run(keeper)
       #expect(whole.status == .stalled && whole.epoch < whole.history.count)
       for checkpoint in [kept[3], kept[kept.count / 2], kept[kept.count - 1]] {
         let later = CheckpointKeeper(path: folder + "/d", interval: 1e9, resuming: checkpoint)
-        try later.begin(TrainingSettings(), problem, source: "iris")
+        try later.begin(TrainingSettings(), loss: .softmax, data: "iris", source: "iris")
         let rest = try run(later)
         #expect(rest.network == whole.network && rest.epoch == whole.epoch && rest.status == whole.status)
         #expect(rest.history.map(\.validationLoss) == whole.history.map(\.validationLoss))

@@ -8,19 +8,19 @@
 ///
 /// Memory: at most eight bytes for each field (two bytes of the file at least), and the distinct texts.
 struct DelimitedReader {
-  private let source: String
-  private let options: ReadOptions
+  let source: String
+  let options: ReadOptions
   private let format: FileFormat
 
-  private var names: [String] = []
+  var names: [String] = []
   private var values: [Double] = []
   private var capacity = 0
-  private var rows = 0
+  var rows = 0
   private var lines: [Int] = []
-  private var firstLine = 0
+  var firstLine = 0
   private var linesAreRegular = true
-  private var isText: [Bool] = []
-  private var firstNonNumber: [(row: Int, location: Location, token: String, problem: String)?] = []
+  private(set) var isText: [Bool] = []
+  private(set) var firstNonNumber: [(row: Int, location: Location, token: String, problem: String)?] = []
 
   static func read(
     _ bytes: [UInt8], source: String, format: FileFormat, options: ReadOptions
@@ -34,7 +34,7 @@ struct DelimitedReader {
     }
   }
 
-  private init(source: String, options: ReadOptions, format: FileFormat) {
+  init(source: String, options: ReadOptions, format: FileFormat) {
     self.source = source
     self.options = options
     self.format = format
@@ -57,14 +57,14 @@ struct DelimitedReader {
   }
 
   /// Position behind the byte order mark, if there is one.
-  private func contentStart(_ base: UnsafePointer<UInt8>, _ count: Int) throws -> Int {
+  func contentStart(_ base: UnsafePointer<UInt8>, _ count: Int) throws -> Int {
     if count >= 2, (base[0], base[1]) == (0xFF, 0xFE) || (base[0], base[1]) == (0xFE, 0xFF) {
       throw DataError.malformed(Location(source, line: 1, column: 1), "the file is UTF-16; save it as UTF-8")
     }
     return count >= 3 && (base[0], base[1], base[2]) == (0xEF, 0xBB, 0xBF) ? 3 : 0
   }
 
-  private func delimiter(_ base: UnsafePointer<UInt8>, _ range: Range<Int>) -> UInt8 {
+  func delimiter(_ base: UnsafePointer<UInt8>, _ range: Range<Int>) -> UInt8 {
     if format == .tsv { return 0x09 }
     var semicolon = false
     var inQuotes = false
@@ -79,7 +79,7 @@ struct DelimitedReader {
     return semicolon ? 0x3B : 0x2C
   }
 
-  private mutating func readHeader(_ scanner: inout DelimitedScanner) throws {
+  mutating func readHeader(_ scanner: inout DelimitedScanner) throws {
     var seen: [String: Int] = [:]
     var numbers = 0
     while true {
@@ -108,7 +108,7 @@ struct DelimitedReader {
   }
 
   /// Without a header: names x0, x1, … for as many columns as the first row has.
-  private mutating func makeHeader(_ scanner: DelimitedScanner) throws {
+  mutating func makeHeader(_ scanner: DelimitedScanner) throws {
     var scanner = scanner
     repeat { names.append("x\(names.count)") } while try scanner.next().terminator == .delimiter
     prepareColumns()
@@ -157,7 +157,7 @@ struct DelimitedReader {
 
   /// Reads a row of unquoted numbers, empty fields and (in columns known to be text) anything without quotes.
   /// Returns false, the scanner where it was, for every other row.
-  private func readPlainRow(
+  func readPlainRow(
     _ scanner: inout DelimitedScanner, into row: UnsafeMutablePointer<Double>
   ) -> Bool {
     let (bytes, end, delimiter) = (scanner.bytes, scanner.count, scanner.delimiter)
@@ -192,7 +192,7 @@ struct DelimitedReader {
   }
 
   /// Reads any row, field by field.
-  private mutating func readRow(
+  mutating func readRow(
     _ scanner: inout DelimitedScanner, into row: UnsafeMutablePointer<Double>
   ) throws {
     let width = names.count

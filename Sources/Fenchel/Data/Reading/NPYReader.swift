@@ -57,11 +57,25 @@ enum NPYReader {
     return .numbers(NumericArray(rows, columns, elements(bytes, header, rows, columns)))
   }
 
-  private static func elements(
+  /// The entries of an array in row-major order.
+  static func elements(
     _ bytes: [UInt8], _ header: NPYHeader, _ rows: Int, _ columns: Int
   ) -> NumericArray.Storage {
     let start = header.dataStart
     let count = rows * columns
+    /// The elements as they lie in the file.
+    func copied<T>(_: T.Type) -> [T] {
+      [T](unsafeUninitializedCapacity: count) { target, filled in
+        bytes.withUnsafeBytes {
+          UnsafeMutableRawBufferPointer(target).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: $0[start..<start + count * header.size]))
+        }
+        filled = count
+      }
+    }
+    let isPlain = !header.isBigEndian && (!header.isFortranOrder || header.shape.count < 2)
+    if isPlain, header.kind == .float, header.size == 4 { return .float(copied(Float.self)) }
+    if isPlain, header.kind == .float, header.size == 8 { return .double(copied(Double.self)) }
     func ordered<T>(_ value: (Int) -> T) -> [T] {
       guard header.isFortranOrder, header.shape.count > 1 else { return (0..<count).map(value) }
       return fortranOrder(header.shape, count).map(value)

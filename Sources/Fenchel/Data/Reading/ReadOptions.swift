@@ -10,6 +10,8 @@ public struct ReadOptions: Sendable {
   public var part: DataPart = .train
   /// The format, where the name of the file does not say it.
   public var format: FileFormat?
+  /// Bytes of text that a stream reads at a time.
+  package var pieceBytes = 1 << 22
 
   public init() {}
 

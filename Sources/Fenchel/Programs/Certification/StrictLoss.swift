@@ -18,6 +18,12 @@ struct StrictLoss {
   /// Σ_k s_k ℓ_k(F_k).
   func value(at f: Matrix<Double>) -> Double {
     var sum = CompensatedSum()
+    add(at: f, to: &sum)
+    return sum.value
+  }
+
+  /// Adds Σ_k s_k ℓ_k(F_k), term by term.
+  func add(at f: Matrix<Double>, to sum: inout CompensatedSum) {
     for k in 0..<f.rows where weights[k] > 0 {
       if kind == .softmax {
         sum += weights[k] * softmaxValue(f, k)
@@ -25,7 +31,6 @@ struct StrictLoss {
         for j in 0..<f.columns { sum += weights[k] * value(f[k, j], targets[k, j]) }
       }
     }
-    return sum.value
   }
 
   /// −Σ_k s_k ℓ_k*(−θ_k/s_k): the dual objective, −∞ where −θ leaves the domain of ℓ*.
