@@ -89,12 +89,13 @@ struct TrainingMethod: Sendable {
       var training = SweepTraining<Float>(epochs: count)
       training.limits.cancellation = options.cancellation
       training.observer = observer
-      let outcome = training.run(
+      let outcome = try training.run(
         try make(start, SweepData(samples, kind: loss, for: start)), since: begin)
       return (outcome.network, outcome.status)
     case .batches(var training, let make):
       (training.seed, training.cancellation) = (seed, options.cancellation)
-      let outcome = try training.run(make(start), from: start, samples, loss: loss, progress: observer)
+      let outcome = try training.run(
+        make(start), from: start, training.memory(samples, loss), progress: observer)
       return (outcome.network, outcome.status)
     }
   }

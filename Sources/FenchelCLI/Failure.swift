@@ -25,6 +25,9 @@ extension Outcome {
     case is UsageError, is ConfigError: self = .usage
     case CheckpointError.convexProgram, StreamError.method: self = .usage
     case is StreamError: self = .badData
+    case TuningError.journal, TuningError.damaged: self = .badModel
+    case TuningError.noTrials: self = .stoppedEarly
+    case is TuningError: self = .usage
     case is CheckpointError, is SafetensorsError, is NetworkError, is ModelFileError: self = .badModel
     case let error as FileWriteError:
       if case .badPath = error.reason { self = .usage } else { self = .resources }

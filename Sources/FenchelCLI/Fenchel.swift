@@ -21,7 +21,7 @@ struct FenchelCommand: AsyncParsableCommand {
 
   static let commands: [any ParsableCommand.Type] = [
     TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, PathCommand.self,
-    CrossValidateCommand.self, InspectCommand.self, DataCommand.self, ReproduceCommand.self,
+    CrossValidateCommand.self, TuneCommand.self, InspectCommand.self, DataCommand.self, ReproduceCommand.self,
     BenchCommand.self,
   ]
 }

@@ -12,7 +12,8 @@ extension LiftedTraining {
     _ record: RunRecord, batchSize: Int
   ) throws -> Outcome {
     var run = BatchedRun(
-      descent: try BatchDescent(basis.entering(network), settings: settings.batched, moments: basis.moments), source: source,
+      descent: try BatchDescent(basis.entering(network), settings: settings.batched, moments: basis.moments),
+      source: source,
       record: record, limits: limits)
     let order = Minibatches(samples: source.samples, batchSize: batchSize, seed: settings.seed)
     try checkpoints?.restore { try run.transfer(&$0) }

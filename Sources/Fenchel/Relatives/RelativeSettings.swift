@@ -26,6 +26,7 @@ enum NumberRange: String {
   case atLeastOne = "a number from 1 to 1e9"
   case count = "a whole number from 1 to 1000"
   case share = "a number above 0, at most 1"
+  case belowOne = "a number from 0 to below 1"
 
   func contains(_ value: Double) -> Bool {
     switch self {
@@ -34,6 +35,7 @@ enum NumberRange: String {
     case .atLeastOne: (1...1e9).contains(value)
     case .count: value.rounded() == value && (1...1000).contains(value)
     case .share: value > 0 && value <= 1
+    case .belowOne: (0..<1).contains(value)
     }
   }
 }
@@ -44,6 +46,13 @@ extension RelativeSettings {
   /// - Throws: `RelativeError` for a name that the method does not have, or a number out of its range.
   public init(_ changes: [String: Double]) throws {
     self.init()
+    try set(changes)
+  }
+
+  /// Sets these numbers, and leaves the others.
+  ///
+  /// - Throws: `RelativeError` as above.
+  mutating func set(_ changes: [String: Double]) throws {
     for (name, value) in changes.sorted(by: { $0.key < $1.key }) {
       guard let number = Self.numbers.first(where: { $0.name == name }) else {
         throw RelativeError.unknown(name, known: Self.numbers.map(\.name))

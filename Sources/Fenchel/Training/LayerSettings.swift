@@ -29,7 +29,7 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   /// η of (η/2)‖W‖².
   public var weightDecay = 0.0
 
-  /// Numbers of `admm`, `bcd`, `mac`, `zhang-brand`, `lpom` and `contrastive` by name, in place of the papers' own.
+  /// Numbers of every method but `mlp` by name, in place of the papers' own.
   public var numbers: [String: Double]?
 
   public init() {}

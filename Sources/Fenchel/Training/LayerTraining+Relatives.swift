@@ -79,7 +79,32 @@ extension ModelKind {
     case .zhangBrand: try TikhonovSettings(changes).values
     case .lpom: try ProximalOperatorSettings(changes).values
     case .contrastive: try DualPropagationSettings(changes).values
-    case .relu, .gatedReLU, .fenchel, .lifted, .mlp: nil
+    case .fenchel, .lifted: try liftedNumbers(changes)
+    case .relu, .gatedReLU, .mlp: nil
+    }
+  }
+
+  /// The numbers that are given: the others follow from the depth of the network.
+  private func liftedNumbers(_ changes: [String: Double]) throws -> [String: Double] {
+    _ = try LiftedSettings(changes)
+    if let other = changes.keys.sorted().first(where: { !numberNames.contains($0) }) {
+      throw RelativeError.unknown(other, known: numberNames)
+    }
+    return changes
+  }
+
+  /// Names of the numbers of the method.
+  public var numberNames: [String] {
+    switch self {
+    case .admm: MultiplierSettings.numbers.map(\.name)
+    case .bcd: ThreeSplittingSettings.numbers.map(\.name)
+    case .mac: AuxiliaryCoordinateSettings.numbers.map(\.name)
+    case .zhangBrand: TikhonovSettings.numbers.map(\.name)
+    case .lpom: ProximalOperatorSettings.numbers.map(\.name)
+    case .contrastive: DualPropagationSettings.numbers.map(\.name)
+    case .fenchel: LiftedSettings.numbers.map(\.name)
+    case .lifted: LiftedSettings.namesOfWholeData
+    case .relu, .gatedReLU, .mlp: []
     }
   }
 }

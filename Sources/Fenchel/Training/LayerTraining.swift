@@ -110,7 +110,8 @@ struct LayerTraining {
     guard settings.model == .fenchel else {
       return try descend(ordinaryTraining(layers), from: start, samples, layers)
     }
-    let outcome = try liftedTraining(.fenchel, liftedSettings(layers), checkpoints).run(from: start, samples)
+    let outcome = try liftedTraining(.fenchel, try liftedSettings(layers), checkpoints).run(
+      from: start, samples)
     return Outcome(network: try outcome.network.network(), status: outcome.status, history: outcome.history)
   }
 
@@ -147,7 +148,8 @@ struct LayerTraining {
     from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
   ) throws -> Outcome {
     let outcome = try lift(
-      settings.model == .lifted ? .squaredDistance : .fenchel, liftedSettings(layers), from: start, samples,
+      settings.model == .lifted ? .squaredDistance : .fenchel, try liftedSettings(layers), from: start,
+      samples,
       checkpoints)
     let dual =
       settings.model == .fenchel
@@ -171,12 +173,13 @@ struct LayerTraining {
     return try dual.ascend(from: network, steps: steps)
   }
 
-  private func liftedSettings(_ layers: LayerSettings) -> LiftedSettings {
+  private func liftedSettings(_ layers: LayerSettings) throws -> LiftedSettings {
     var lifted = LiftedSettings(hiddenLayers: layers.hidden.count)
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
     lifted.sketch = layers.sketch
+    try lifted.set(layers.numbers ?? [:])
     // Directions that are left out leave the weights too: not those of another method's model.
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
     let leavesOut = settings.model == .fenchel && problem.isImage && isOwn

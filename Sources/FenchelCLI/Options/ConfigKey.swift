@@ -18,8 +18,11 @@ enum ConfigKey {
     "activation": .word, "init": .word, "initialiser": .word, "epochs": .natural,
     "batch-size": .natural,
     "input-share": .number, "dual-steps": .natural, "sketch": .natural, "optimizer": .word,
-    "bound": .word, "bound-time": .number, "learning-rate": .number, "schedule": .word,
-    "weight-decay": .number, "numbers": .list, "ratios": .list,
+    "bound": .word, "bound-time": .number,
+    "learning-rate": .number, "schedule": .word,
+    "weight-decay": .number, "numbers": .list, "ratios": .list, "search": .list, "method": .word,
+    "trials": .natural, "validation": .word, "measure": .word,
+    "journal": .word, "best": .word,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]
 

@@ -75,7 +75,7 @@ struct LayerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Numbers of admm, bcd, mac, zhang-brand, lpom, contrastive by name, such as beta=1,gamma=10 (default: the paper's).",
+      "Numbers of a method (not mlp) by name, such as beta=1,gamma=10 (default: the paper's).",
       valueName: "name=number,…"))
   var numbers: String?
 

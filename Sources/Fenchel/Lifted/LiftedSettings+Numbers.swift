@@ -1,0 +1,14 @@
+/// The numbers of lifted models that the command line names: those of batched descent, and ρ where all data are one batch.
+extension LiftedSettings: RelativeSettings {
+  public static var numbers: [RelativeNumber<Self>] {
+    [
+      RelativeNumber("gamma", \.batched.proximity), RelativeNumber("last-gamma", \.batched.lastProximity),
+      RelativeNumber("growth", \.batched.proximityGrowth, .nonnegative),
+      RelativeNumber("momentum", \.batched.momentum, .belowOne),
+      RelativeNumber("relaxation", \.batched.relaxation), RelativeNumber("rho", \.ρ),
+    ]
+  }
+
+  /// Of models with squared distances, which take all data at once.
+  static let namesOfWholeData = ["rho"]
+}
