@@ -236,4 +236,32 @@ MUTANTS = [
         "penalty: penalties[l], weight: λ[0],",
         "BlockCoordinateDescentTests",
     ),
+    Mutant(
+        "checkpoint without the means of Adam",
+        "Sources/Fenchel/Baselines/Adam.swift",
+        """    try state.carry("means", &means)\n""",
+        "",
+        "ResumeTests",
+    ),
+    Mutant(
+        "checkpoint without the place in the epoch",
+        "Sources/Fenchel/Checkpoints/RunRecord.swift",
+        """    try state.carry("batches", &batches)\n""",
+        "",
+        "ResumeTests",
+    ),
+    Mutant(
+        "streams: rows of a batch in the order of the file",
+        "Sources/Fenchel/Streams/StreamedSamples.swift",
+        "try batch(problem.data.dataset(of: samples))",
+        "try batch(problem.data.dataset(of: samples.sorted()))",
+        "StreamedTrainingTests",
+    ),
+    Mutant(
+        "search where trials did badly",
+        "Sources/Fenchel/Tuning/ParzenSearch.swift",
+        "Double.log(good.value(at: place)) - .log(bad.value(at: place))",
+        "Double.log(bad.value(at: place)) - .log(good.value(at: place))",
+        "ProposalTests",
+    ),
 ]

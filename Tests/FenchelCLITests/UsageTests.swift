@@ -65,7 +65,7 @@ import Testing
     (["train", "digits", "--model", "fenchel", "--lambda-ratio", "1"], "--lambda-ratio"),
     (["train", "digits", "--model", "mlp", "--learning-rate", "0"], "--learning-rate"),
     (["train", "digits", "--model", "admm", "--batch-size", "10"], "take --model fenchel"),
-    (["train", "digits", "--model", "mlp", "--numbers", "beta=1"], "take --model admm"),
+    (["train", "digits", "--model", "mlp", "--numbers", "beta=1"], "take --model fenchel, lifted, admm"),
     (["train", "digits", "--model", "admm", "--numbers", "betta=1"], "beta, gamma, warm-up"),
     (["train", "digits", "--model", "bcd", "--numbers", "gamma=0"], "gamma = 0"),
     (["train", "digits", "--model", "bcd", "--numbers", "gamma"], "write such as"),

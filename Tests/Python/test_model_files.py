@@ -96,6 +96,21 @@ class ModelFiles(unittest.TestCase):
         self.assertLessEqual(report["certificate"]["dual"], value)
         self.assertLess(value - objective.gated_bound(self.X, self.Y, self.gates, self.lam, residual), 1e-3 * value)
 
+    def test_checkpoints(self):
+        """A checkpoint is safetensors: its weights are those of the model that the finished run wrote."""
+        model, state = self.path("m"), self.path("state")
+        fenchel(
+            "train", self.path("data.npz"), "--model", "mlp", "--hidden", "4", "--epochs", "2",
+            "--precision", "double", "--task", "regression", "--checkpoint", state, "--output", model, "--quiet")
+        found = [layer for layer in layers(model)[0] if "weight" in layer]
+        with safe_open(state, "np") as file:
+            self.assertEqual(file.metadata()["checkpoint"], "1")
+            self.assertEqual(json.loads(file.metadata()["settings"])["model"], "mlp")
+            self.assertEqual(len(file.get_tensor("state.run.losses")), 2)
+            for index, layer in enumerate(found):
+                weights = file.get_tensor(f"state.weights.{index}")
+                np.testing.assert_array_equal(weights[:-1], layer["weight"].reshape(weights[:-1].shape))
+
 
 if __name__ == "__main__":
     unittest.main()
