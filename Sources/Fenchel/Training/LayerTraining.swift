@@ -61,19 +61,16 @@ struct LayerTraining {
 
   private func run<Element: Scalar>(_: Element.Type) throws -> Outcome {
     let layers = settings.layers ?? LayerSettings(for: settings.model)
+    if case .streamed = data { try settings.checkStream(rows: problem.rows) }
+    try checkMemory(layers, Element.self)
     let drawn: FeedForward<Element> =
       try start?.feedForward(for: problem, layers, Element.self)
       ?? layers.start(
         inputs: problem.columns, outputs: problem.outputs, hasBias: problem.hasBias, seed: settings.seed,
         Element.self)
     switch data {
-    case .memory(let all):
-      try checkMemory(layers, Element.self)
-      return try run(from: drawn, all, layers)
-    case .streamed(let all):
-      try settings.checkStream(rows: problem.rows)
-      try checkMemory(layers, Element.self)
-      return try run(from: drawn, StreamedSamples<Element>(problem: all), layers)
+    case .memory(let all): return try run(from: drawn, all, layers)
+    case .streamed(let all): return try run(from: drawn, StreamedSamples<Element>(problem: all), layers)
     }
   }
 
