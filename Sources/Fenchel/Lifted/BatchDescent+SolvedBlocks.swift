@@ -37,9 +37,10 @@ extension BatchDescent {
     return value
   }
 
-  /// The relative length of the last step of a block.
-  private static var tolerance: Element { 1e-3 }
-  private static var maximumSteps: Int { 50 }
+  /// The relative length of the last step of a block. Weights move little in a batch: one of 1e-3 of their own length is
+  /// not yet small.
+  private static var tolerance: Element { 1e-4 }
+  private static var maximumSteps: Int { 100 }
 
   /// γ_l for all samples of a batch.
   func γ(_ l: Int, samples m: Int) -> Element {

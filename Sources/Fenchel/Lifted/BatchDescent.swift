@@ -161,7 +161,7 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   /// λ of every layer.
   public var λ = 1.0
   /// γ of the hidden layers' weights, for each sample of a batch.
-  public var proximity = 0.1
+  public var proximity = 0.07
   /// γ of the last layer's weights, for each sample of a batch.
   public var lastProximity = 0.2
   /// Both grow with the number e of the epoch as e^growth.

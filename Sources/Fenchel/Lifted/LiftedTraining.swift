@@ -34,7 +34,7 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
   public init(hiddenLayers: Int) {
     guard hiddenLayers > 1 else { return }
     batchSize = Self.batchSize(hiddenLayers: hiddenLayers)
-    (batched.λ, batched.proximityGrowth) = (3, 1.5)
+    (batched.λ, batched.proximity, batched.proximityGrowth) = (3, 0.1, 1.5)
   }
 
   /// The share of the second moment of images that is kept for a network of so many hidden layers: small directions are
