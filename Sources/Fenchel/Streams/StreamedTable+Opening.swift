@@ -9,13 +9,8 @@ extension StreamedTable {
   ///   no room for a scratch file.
   public static func open(_ location: String, options: ReadOptions = ReadOptions()) throws -> StreamedTable {
     if let known = DataCatalogue.entry(location) {
-      guard let folder = known.folder else {
-        guard known.isBuiltIn else {
-          _ = try known.read(options); return try open(location, options: options)
-        }
-        throw StreamError.format(source: location, "is inside the program")
-      }
-      return try openFolder(folder, source: location, options: options)
+      guard !known.isBuiltIn else { throw StreamError.format(source: location, "is inside the program") }
+      return try openFolder(known.foundFolder, source: location, options: options)
     }
     if InputFile.kind(location).isFolder {
       return try openFolder(location, source: location, options: options)

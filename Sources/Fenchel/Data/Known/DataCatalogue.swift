@@ -60,6 +60,19 @@ extension DataCatalogue.Entry {
     return DataCatalogue.searchPath.map { "\($0)/\(name)" }.first { DownloadFolder.hasFiles($0) }
   }
 
+  /// The folder in which the data set was found.
+  ///
+  /// Errors: `DataError.unreadable` when it is not on this machine.
+  var foundFolder: String {
+    get throws {
+      if let folder { return folder }
+      let places =
+        DataCatalogue.searchPath.isEmpty ? "" : " in \(DataCatalogue.searchPath.joined(separator: ", "))"
+      throw DataError.unreadable(
+        source: name, reason: "not found\(places); get it with: fenchel data fetch \(name)")
+    }
+  }
+
   /// Where the data set is: "inside the program", a folder, or "not found".
   public var whereabouts: String { isBuiltIn ? "inside the program" : folder ?? "not found" }
 
@@ -73,12 +86,7 @@ extension DataCatalogue.Entry {
       }
       return try builtIn.read(options)
     }
-    guard let folder else {
-      let places =
-        DataCatalogue.searchPath.isEmpty ? "" : " in \(DataCatalogue.searchPath.joined(separator: ", "))"
-      throw DataError.unreadable(
-        source: name, reason: "not found\(places); get it with: fenchel data fetch \(name)")
-    }
+    let folder = try foundFolder
     var table = try FolderReader.read(folder, source: name, options: options)
     let expected = options.part == .train ? rows : testRows ?? rows
     if table.rows != expected { table.notices.append("\(table.rows) of \(expected) rows are in \(folder)") }
