@@ -1,81 +1,100 @@
 import ConvexOptimization
 import LinearAlgebra
 
-/// A dual point θ and multipliers that bound max_{‖w‖ ≤ 1} σΣ_i θ_ij (x_iᵀw)₊ for both signs σ and every output j.
+/// A dual point θ and multipliers that bound max_{‖w‖ ≤ 1} σΣ_i θ_ij (x_iᵀw)₊ for both signs σ and every output j, over all
+/// directions at once or over the pieces of a partition of them.
 ///
-/// With z = x_iᵀw, r = ‖x_i‖ and c = σθ_ij, (z)₊ = (z + |z|)/2 and on the unit ball
+/// With z = x_iᵀw, c = σθ_ij and (z)₊ = (z + |z|)/2, where l ≤ z ≤ u on a piece,
 ///
-///     |z| ≤ s/2 + z²/(2s) for any s > 0   (where c > 0),
-///     |z| ≥ α z + γ z²/r for |α| + γ ≤ 1, γ ≥ 0   (where c < 0),
+///     |z| ≤ β ((u + l)z − 2lu)/(u − l) + (1 − β)(s/2 + z²/(2s))   for 0 ≤ β ≤ 1, s > 0           (where c > 0),
+///     |z| ≥ α z + γ (2z² − (u + l)z)/(u − l)                       for |α| + γ ≤ 1, γ ≥ 0         (where c < 0),
 ///
-/// so that the sum is at most a quadratic function of w, whose maximum on the sphere `SphereMaximum` bounds.
+/// so that the sum is at most a quadratic function of w, whose maximum on the sphere `SphereMaximum` bounds. Without cuts
+/// −l = u = ‖x_i‖.
 public struct BoundMultipliers: Sendable {
   /// θ: n × c.
   public var θ: Matrix<Double>
-  /// s, for the sign that has σθ_ij > 0.
-  public var widths: Matrix<Double>
-  /// α, for the other sign.
-  public var slopes: Matrix<Double>
-  /// γ.
-  public var curvatures: Matrix<Double>
+  public var pieces: [Piece]
 
-  public init(θ: Matrix<Double>, widths: Matrix<Double>, slopes: Matrix<Double>, curvatures: Matrix<Double>) {
-    (self.θ, self.widths, self.slopes, self.curvatures) = (θ, widths, slopes, curvatures)
+  /// What bounds the maximum of an output and sign over a cone of directions.
+  public struct Piece: Sendable {
+    public var output: Int
+    /// σ.
+    public var sign: Double
+    public var cone: DirectionCone
+    /// β_i where σθ_ij > 0, α_i where it is negative.
+    public var lines: [Double]
+    /// s_i where σθ_ij > 0, γ_i where it is negative.
+    public var parabolas: [Double]
+
+    public init(
+      output: Int, sign: Double, cone: DirectionCone = DirectionCone(), lines: [Double], parabolas: [Double]
+    ) {
+      (self.output, self.sign, self.cone) = (output, sign, cone)
+      (self.lines, self.parabolas) = (lines, parabolas)
+    }
   }
 
-  init(samples n: Int, outputs c: Int) {
-    let zero = Matrix<Double>(n, c)
-    self.init(θ: zero, widths: zero, slopes: zero, curvatures: zero)
-  }
+  public init(θ: Matrix<Double>, pieces: [Piece]) { (self.θ, self.pieces) = (θ, pieces) }
 
-  /// The bound on all networks that the multipliers prove. Cost 2c(n d² + d³).
-  func value(_ x: Matrix<Double>, _ loss: StrictLoss, λ: Double) -> Double {
+  /// The bound on all networks that the multipliers prove for a program's data, loss and λ. Cost n d² + d³ a piece.
+  package func value(for program: TwoLayerProgram) -> Double {
+    let (x, loss, λ) = (program.x, program.strictLoss, program.λ)
     var own = self
     own.θ = loss.feasibleDirection(θ)
-    let c = θ.columns
-    var lengths = [Double](repeating: 0, count: 2 * c)
+    var lengths = [Double](repeating: 0, count: pieces.count)
     lengths.withMutablePointer { lengths in
-      Parallel.forEach(tiles: 2 * c, work: 2 * c * x.count * x.columns) { tile in
-        lengths[tile] = own.bound(x, output: tile / 2, sign: tile % 2 == 0 ? 1 : -1)
+      Parallel.forEach(tiles: pieces.count, work: pieces.count * x.count * x.columns) { tile in
+        lengths[tile] = own.bound(x, piece: own.pieces[tile])
       }
     }
-    return loss.dualValue(own.θ, lengths: (0..<c).map { max(lengths[2 * $0], lengths[2 * $0 + 1]) }, λ: λ)
+    let most = (0..<θ.columns).map { j in
+      [1.0, -1.0].reduce(0.0) { most, sign in
+        let own = pieces.indices.filter { pieces[$0].output == j && pieces[$0].sign == sign }
+        guard DirectionCone.cover(own.map { pieces[$0].cone }) else { return .infinity }
+        return own.reduce(most) { max($0, lengths[$1]) }
+      }
+    }
+    return loss.dualValue(own.θ, lengths: most, λ: λ)
   }
 
-  /// An upper bound on the maximum for output j and sign σ, for any numbers in the multipliers: what breaks their
-  /// conditions is replaced. Cost n d² + d³.
-  package func bound(_ x: Matrix<Double>, output j: Int, sign σ: Double) -> Double {
+  /// An upper bound on the maximum over a piece, for any numbers in the multipliers: what breaks their conditions is
+  /// replaced. Cost n d² + d³, and of the ranges where there are cuts.
+  package func bound(_ x: Matrix<Double>, piece: Piece) -> Double {
     let (n, d) = (x.rows, x.columns)
     let u = Double.ulpOfOne / 2
+    let ranges = piece.cone.ranges(of: x)
     var constant = CompensatedSum()
     var (linear, quadratic) = ([Double](repeating: 0, count: n), [Double](repeating: 0, count: n))
     var (linearSize, quadraticSize) = (0.0, 0.0)
     for i in 0..<n {
-      let c = σ * θ[i, j]
-      let r = StrictArithmetic.norm(x.row(i)) * (1 + 4 * u)
-      guard c != 0, r > 0 else { continue }
+      let (c, low, high) = (piece.sign * θ[i, piece.output], ranges[i].lowerBound, ranges[i].upperBound)
+      let (line, parabola, width) = (piece.lines[i], piece.parabolas[i], high - low)
+      guard c != 0, width > 0 else { continue }
+      let (r, tilt) = (max(high, -low), (high + low) / width)
       if c > 0 {
-        let s = widths[i, j] > 1e-12 * r && widths[i, j] < 1e12 * r ? widths[i, j] : r
-        constant += c * s / 4
-        linear[i] = c / 2
-        quadratic[i] = c / (4 * s)
+        let s = parabola > 1e-12 * r && parabola < 1e12 * r ? parabola : r
+        let β = line >= 0 && line <= 1 ? line : 0
+        constant += c * (β * (-2 * low * (high / width)) + (1 - β) * (s / 2)) / 2
+        linear[i] = c * (1 + β * tilt) / 2
+        quadratic[i] = c * (1 - β) / (4 * s)
       } else {
-        let α = slopes[i, j].isFinite ? max(-1, min(1, slopes[i, j])) : 0
-        let γ = curvatures[i, j].isFinite ? max(0, min(curvatures[i, j], (1 - abs(α)) * (1 - 2 * u))) : 0
-        linear[i] = c * (1 + α) / 2
-        quadratic[i] = c * γ / (2 * r)
+        let α = line.isFinite ? max(-1, min(1, line)) : 0
+        let γ = parabola.isFinite ? max(0, min(parabola, (1 - abs(α)) * (1 - 2 * u))) : 0
+        linear[i] = c * (1 + α - γ * tilt) / 2
+        quadratic[i] = c * γ / width
       }
-      linearSize += abs(linear[i]) * r
-      quadraticSize += abs(quadratic[i]) * r * r
+      let norm = StrictArithmetic.norm(x.row(i))
+      linearSize += 2 * abs(c) * norm
+      quadraticSize += abs(quadratic[i]) * norm * norm
     }
-    // Sums of n products, each of at most three rounded factors: relative to the sums of their absolute values.
-    let rounding = 1.01 * Double(n + d + 8) * u * (linearSize + quadraticSize)
+    // Sums of n products, each of a few rounded factors: relative to the sums of their absolute values.
+    let rounding = 1.01 * Double(n + d + 16) * u * (linearSize + quadraticSize)
     let b = Self.weightedSum(x, linear)
     let q = Self.weightedGram(x, quadratic)
     let most = SphereMaximum(linear: b, quadratic: q).upperBound
     return max(0, (constant.value + most + rounding) * (1 + 8 * u) + .leastNormalMagnitude)
   }
-
   private static func weightedSum(_ x: Matrix<Double>, _ weights: [Double]) -> [Double] {
     let d = x.columns
     var result = [Double](repeating: 0, count: d)

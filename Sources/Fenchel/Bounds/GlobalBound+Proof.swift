@@ -2,15 +2,17 @@ import LinearAlgebra
 
 /// The proof in a model file, and its check.
 extension GlobalBound {
-  /// What a model file keeps: `bound.theta` (n × c) with `bound.widths`, `bound.slopes` and `bound.curvatures`, or with
-  /// `bound.lengths` (c × 2) where cones were cut.
+  /// What a model file keeps: `bound.theta` (n × c) with `bound.pieces`, `bound.lines` and `bound.parabolas`, a row a piece, or
+  /// with `bound.lengths` (c × 2) where cones were cut. A row of `bound.pieces` is output, sign, and the cuts as ±(i + 1) for
+  /// sample i, then zeros.
   var tensors: [String: Tensor] {
     switch proof {
     case .patterns: [:]
     case .multipliers(let m):
       [
-        Key.θ: Tensor(m.θ), Key.widths: Tensor(m.widths), Key.slopes: Tensor(m.slopes),
-        Key.curvatures: Tensor(m.curvatures),
+        Key.θ: Tensor(m.θ), Key.pieces: Tensor(Self.table(of: m.pieces)),
+        Key.lines: Tensor(Matrix(rows: m.pieces.map(\.lines))),
+        Key.parabolas: Tensor(Matrix(rows: m.pieces.map(\.parabolas))),
       ]
     case .cones(let θ, let lengths, _): [Key.θ: Tensor(θ), Key.lengths: Tensor(lengths)]
     }
@@ -18,9 +20,9 @@ extension GlobalBound {
 
   private enum Key {
     static let θ = "bound.theta"
-    static let widths = "bound.widths"
-    static let slopes = "bound.slopes"
-    static let curvatures = "bound.curvatures"
+    static let pieces = "bound.pieces"
+    static let lines = "bound.lines"
+    static let parabolas = "bound.parabolas"
     static let lengths = "bound.lengths"
   }
 
@@ -43,11 +45,41 @@ extension GlobalBound {
     if let lengths = matrix(Key.lengths, c, 2) {
       return recomputed(θ, lengths: lengths, cones: summary.cones ?? 0, program)
     }
-    guard let widths = matrix(Key.widths, n, c), let slopes = matrix(Key.slopes, n, c),
-      let curvatures = matrix(Key.curvatures, n, c)
+    guard let table = tensors[Key.pieces]?.matrix, let lines = matrix(Key.lines, table.rows, n),
+      let parabolas = matrix(Key.parabolas, table.rows, n),
+      let pieces = pieces(of: table, lines, parabolas, outputs: c)
     else { return nil }
-    let multipliers = BoundMultipliers(θ: θ, widths: widths, slopes: slopes, curvatures: curvatures)
-    return multipliers.value(program.x, program.strictLoss, λ: program.λ)
+    return BoundMultipliers(θ: θ, pieces: pieces).value(for: program)
+  }
+
+  private static func table(of pieces: [BoundMultipliers.Piece]) -> Matrix<Double> {
+    let depth = pieces.reduce(0) { max($0, $1.cone.cuts.count) }
+    return Matrix(
+      rows: pieces.map { piece in
+        let cuts = piece.cone.cuts.map { $0.side * Double($0.sample + 1) }
+        return [Double(piece.output), piece.sign] + cuts + [Double](repeating: 0, count: depth - cuts.count)
+      })
+  }
+
+  /// The pieces of a table; nil where it speaks of outputs or samples that do not exist.
+  private static func pieces(
+    of table: Matrix<Double>, _ lines: Matrix<Double>, _ parabolas: Matrix<Double>, outputs c: Int
+  ) -> [BoundMultipliers.Piece]? {
+    guard table.columns >= 2 else { return nil }
+    var result: [BoundMultipliers.Piece] = []
+    for p in 0..<table.rows {
+      let row = table.row(p)
+      let cuts = row.dropFirst(2).prefix { $0 != 0 }
+      guard let output = Int(exactly: row[0]), (0..<c).contains(output), abs(row[1]) == 1,
+        cuts.allSatisfy({ abs($0) <= Double(lines.columns) && $0 == $0.rounded() })
+      else { return nil }
+      let cone = DirectionCone(
+        cuts: cuts.map { DirectionCone.Cut(sample: Int(abs($0)) - 1, side: $0 > 0 ? 1 : -1) })
+      result.append(
+        BoundMultipliers.Piece(
+          output: output, sign: row[1], cone: cone, lines: lines.row(p), parabolas: parabolas.row(p)))
+    }
+    return result
   }
 
   private static func recomputed(

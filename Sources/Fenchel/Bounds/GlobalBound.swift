@@ -14,7 +14,7 @@ public struct GlobalBound: Sendable {
   public enum Proof: Sendable {
     /// The program has all patterns of the data: its own certificate bounds every network.
     case patterns
-    /// Explicit multipliers, checked by one factorisation for each sign and output.
+    /// Explicit multipliers, checked by one factorisation for each sign and output, and for each piece of directions.
     case multipliers(BoundMultipliers)
     /// A branch and bound over cones that found no more than `lengths` (c × 2: both signs), for the dual point θ; checked
     /// by another one with these as its targets, of about so many `cones`.
@@ -27,7 +27,8 @@ public enum BoundEffort: String, Codable, Sendable, CaseIterable {
   case none
   /// The relaxation, as far as it takes a second or two, and for up to six features some thousand cones.
   case quick
-  /// The relaxation whatever it takes, and for up to six features half a million cones for each sign and output.
+  /// The relaxation whatever it takes, for up to six features half a million cones for each sign and output, and for up to
+  /// sixteen 64 pieces of directions an output.
   case tight
 
   /// Multiplications of the relaxation.

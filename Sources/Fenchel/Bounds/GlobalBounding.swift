@@ -43,7 +43,9 @@ package struct GlobalBounding {
         outcome = cutCones(solution.dualPoint.θ)
       }
       let isExact = outcome.bound.map { primal - $0.value <= Self.exactness * max(1, abs(primal)) } ?? false
-      guard !isExact, let relaxed = relax(), relaxed.value > outcome.bound?.value ?? -.infinity else {
+      let target = primal - Self.exactness * max(1, abs(primal))
+      guard !isExact, let relaxed = relax(target: target), relaxed.value > outcome.bound?.value ?? -.infinity
+      else {
         return
       }
       outcome.bound = relaxed
@@ -64,19 +66,26 @@ package struct GlobalBounding {
 extension GlobalBounding {
   /// Widths of the roundings, one after another.
   private static var widths: [Double] { [0.03, 0.01, 0.003, 0.001, 0.0003] }
+  private static var partedWidth: Double { 0.002 }
+  /// Pieces an output into which directions are parted, and features up to which that is worth the work.
+  private static var mostPieces: Int { 64 }
+  private static var mostPartedFeatures: Int { 16 }
 
-  /// The best bound of the relaxation's minimisers; nil where it takes too much work or memory.
-  private func relax() -> GlobalBound? {
+  /// The best bound of the relaxation's minimisers, and of parting the directions where that was asked for and `target` is
+  /// not met; nil where it takes too much work or memory.
+  private func relax(target: Double) -> GlobalBound? {
     let (x, c) = (reduction.rotated, program.outputs)
-    let evaluations = Int(min(1e6, effort.relaxationWork / max(1, RectifierRelaxation.work(x, outputs: c))))
-    guard evaluations >= 40, RectifierRelaxation.bytes(x, outputs: c) <= maximumBytes, x.columns > 0
-    else { return nil }
+    let work = 2 * Double(c) * RectifierRelaxation.work(x)
+    let evaluations = Int(min(1e6, effort.relaxationWork / max(1, work)))
+    guard evaluations >= 40, 2 * c * RectifierRelaxation.bytes(x) <= maximumBytes, x.columns > 0 else {
+      return nil
+    }
     let zero = program.loss.value(at: Matrix(x.rows, c))
     guard zero > 0, zero.isFinite else { return nil }
     var relaxation = RectifierRelaxation(
       x: x, loss: program.loss, minimisers: strict.minimisers, λ: program.λ)
     var point = relaxation.start(seed: 0, size: zero / 20)
-    var best: GlobalBound?
+    var best: (value: Double, multipliers: BoundMultipliers)?
     for (stage, ε) in Self.widths.enumerated() where !deadline.hasPassed {
       relaxation.round(by: ε, loss: smooth(program.loss, by: ε))
       let isLast = stage == Self.widths.count - 1
@@ -89,13 +98,28 @@ extension GlobalBounding {
       point = run.point
       var gradient = run.gradient
       _ = relaxation.value(at: point, into: &gradient)
-      let multipliers = relaxation.multipliers()
-      let value = multipliers.value(program.x, strict, λ: program.λ)
-      if value > best?.value ?? -.infinity {
-        best = GlobalBound(value: value, proof: .multipliers(multipliers))
-      }
+      let multipliers = relaxation.multipliers
+      let value = multipliers.value(for: program)
+      if value > best?.value ?? -.infinity { best = (value, multipliers) }
     }
-    return best
+    guard var best else { return nil }
+    if effort == .tight, x.columns <= Self.mostPartedFeatures, best.value < target {
+      best = parted(relaxation, at: point, best, target: target)
+    }
+    return GlobalBound(value: best.value, proof: .multipliers(best.multipliers))
+  }
+
+  /// The best bound once the directions are parted.
+  private func parted(
+    _ relaxation: RectifierRelaxation, at point: [Double],
+    _ best: (value: Double, multipliers: BoundMultipliers), target: Double
+  ) -> (value: Double, multipliers: BoundMultipliers) {
+    let count = min(Self.mostPieces * program.outputs, maximumBytes / RectifierRelaxation.bytes(relaxation.x))
+    var relaxation = relaxation
+    relaxation.round(by: Self.partedWidth, loss: smooth(program.loss, by: Self.partedWidth))
+    var partition = JointPartition(relaxation, at: point, best: best, program)
+    partition.run(pieces: count, target: target, deadline: deadline)
+    return partition.best
   }
 
   /// The loss, or where it has kinks its Moreau envelope.

@@ -9,13 +9,14 @@ import LinearAlgebra
 ///
 ///     t_i = Σ_m |x_iᵀw_m|,   max(|x_iᵀw|, x_iᵀW x_i/‖x_i‖) ≤ t_i ≤ √(τ x_iᵀW x_i).
 ///
-/// These conditions alone, with F = ½Σ_σ σ(X w + t) and the penalty λτ, bound every network from below. They are
-/// written as W = V Vᵀ, w = V u with k columns (Burer & Monteiro 2003) and the penalty (λ/2)(‖V‖² + ‖u‖²), which
+/// These conditions alone, with F = ½Σ_σ σ(X w + t) and the penalty λτ, bound every network from below; where the neurons
+/// are parted by cones of directions, each part has its own w, W and t, and tighter conditions on them (`RelaxedPiece`).
+/// They are written as W = V Vᵀ, w = V u with k columns (Burer & Monteiro 2003) and the penalty (λ/2)(‖V‖² + ‖u‖²), which
 /// equals λτ at its least over the scales of V and u; F_ij lies in an interval, in which the loss takes its least
 /// value. Edges are rounded with a width ε; minimised by L-BFGS while ε falls. Nothing of this is a proof: the
 /// bound comes from `BoundMultipliers` alone.
 ///
-/// Cost of an evaluation: 8 n d k c. Held: 2c matrices of n × k.
+/// Cost of an evaluation: 4 n d k a piece. Held: a matrix of n × (k + 10) a piece.
 package struct RectifierRelaxation {
   let x: Matrix<Double>
   /// The loss, or what replaces one with kinks: its Moreau envelope, made anew for every width ε.
@@ -25,48 +26,35 @@ package struct RectifierRelaxation {
   let λ: Double
   /// k.
   let width: Int
-  private let inverseNorms: [Double]
   private(set) var ε = 0.03
-  private var blocks: [Block]
+  var pieces: [RelaxedPiece]
+  /// F of the last evaluation, the points of the intervals nearest to the minimisers, and ∇ℓ there.
   private var predictions: Matrix<Double>
   private var slopes: Matrix<Double>
-  /// −1, 0, 1: F_ij is the lower end of its interval, inside or the upper end.
-  private var places: [Int8]
 
-  /// What belongs to the neurons of an output and sign.
-  private struct Block {
-    /// (X V)ᵀ: k × n.
-    var images: Matrix<Double>
-    /// Five rows of n numbers: X w, √(x_iᵀW x_i), the lower ends of t, their slopes in |x_iᵀw|, and those of |x_iᵀw|
-    /// in x_iᵀw, all as they are rounded.
-    var samples: Matrix<Double>
-    /// ‖V‖, ‖u‖.
-    var (vectorNorm, weightNorm) = (0.0, 0.0)
-
-    init(samples n: Int, width k: Int) {
-      images = Matrix(k, n)
-      samples = Matrix(5, n)
-    }
-  }
-
-  package init(x: Matrix<Double>, loss: any SmoothFunction<Double>, minimisers: Matrix<Double>, λ: Double) {
+  /// - Parameter cones: of directions; both signs of every output have a piece for each.
+  package init(
+    x: Matrix<Double>, loss: any SmoothFunction<Double>, minimisers: Matrix<Double>, λ: Double,
+    cones: [DirectionCone] = [DirectionCone()]
+  ) {
     (self.x, self.loss, self.minimisers, self.λ) = (x, loss, minimisers, λ)
-    width = min(x.columns + 1, Self.mostColumns)
-    inverseNorms = x.rowNorms.map { $0 > 0 ? 1 / $0 : 0 }
-    let c = minimisers.columns
-    blocks = [Block](repeating: Block(samples: x.rows, width: width), count: 2 * c)
-    predictions = Matrix(x.rows, c)
+    let k = min(x.columns + 1, Self.mostColumns)
+    width = k
+    pieces = (0..<minimisers.columns).flatMap { j in
+      [1.0, -1.0].flatMap { sign in
+        cones.map { RelaxedPiece(output: j, sign: sign, cone: $0, x: x, width: k) }
+      }
+    }
+    predictions = Matrix(x.rows, minimisers.columns)
     slopes = predictions
-    places = [Int8](repeating: 0, count: predictions.count)
   }
 
-  private var blockLength: Int { width * (x.columns + 1) }
-  /// Length of the vector of all V and u.
-  var dimension: Int { blocks.count * blockLength }
+  /// Length of the V and u of a piece.
+  var pieceLength: Int { RelaxedPiece.dimension(features: x.columns, width: width) }
 
   /// A random start with penalty `size`.
   package func start(seed: UInt64, size: Double) -> [Double] {
-    let values: Matrix<Double> = Philox(seed: seed).normalMatrix(1, dimension)
+    let values: Matrix<Double> = Philox(seed: seed).normalMatrix(1, pieces.count * pieceLength)
     let norm = values.frobeniusNorm
     return values.storage.map { $0 * (2 * size / λ).squareRoot() / max(norm, 1e-300) }
   }
@@ -76,160 +64,81 @@ package struct RectifierRelaxation {
     (self.ε, self.loss) = (ε, loss)
   }
 
-  /// Multiplications of an evaluation, and bytes held.
-  static func work(_ x: Matrix<Double>, outputs c: Int) -> Double {
-    8 * Double(x.count) * Double(min(x.columns + 1, mostColumns) * c)
+  /// Multiplications of an evaluation a piece, and bytes held for it.
+  static func work(_ x: Matrix<Double>) -> Double {
+    4 * Double(x.count) * Double(min(x.columns + 1, mostColumns))
   }
-  static func bytes(_ x: Matrix<Double>, outputs c: Int) -> Int {
-    2 * c * x.rows * (min(x.columns + 1, mostColumns) + 5) * MemoryLayout<Double>.size
+  static func bytes(_ x: Matrix<Double>) -> Int {
+    x.rows * (min(x.columns + 1, mostColumns) + 16) * MemoryLayout<Double>.size
   }
 
   /// The largest k.
   private static var mostColumns: Int { 14 }
 
-  /// The objective at V and u of all blocks, and its gradient.
+  /// The objective at V and u of all pieces, one after another, and its gradient.
   package mutating func value(at point: [Double], into gradient: inout [Double]) -> Double {
-    let count = blocks.count
-    let (n, length) = (x.rows, blockLength)
+    let (count, length, n, c) = (pieces.count, pieceLength, x.rows, minimisers.columns)
+    let (x, ε, λ) = (x, ε, λ)
     let work = n * x.columns * width * count
-    var own = [Block]()
-    swap(&own, &blocks)
-    own.withMutablePointer { own in
+    pieces.withMutablePointer { pieces in
       point.withPointer { point in
-        Parallel.forEach(tiles: count, work: work) { forward(&own[$0], point + $0 * length) }
+        Parallel.forEach(tiles: count, work: work) {
+          pieces[$0].evaluate(x, at: point + $0 * length, rounding: ε)
+        }
       }
     }
-    swap(&own, &blocks)
-    placePredictions()
-    let lossValue = loss.gradient(at: predictions, into: &slopes)
-    swap(&own, &blocks)
-    own.withMutablePointer { own in
+    let isFree = place()
+    let (lossValue, slopes) = (loss.gradient(at: predictions, into: &self.slopes), self.slopes)
+    pieces.withMutablePointer { pieces in
       point.withPointer { point in
         gradient.withMutablePointer { gradient in
-          Parallel.forEach(tiles: count, work: work) {
-            backward(
-              &own[$0], output: $0 / 2, sign: $0 % 2 == 0 ? 1 : -1, point + $0 * length,
-              gradient + $0 * length)
+          Parallel.forEach(tiles: count, work: work) { tile in
+            let (j, σ) = (pieces[tile].output, pieces[tile].sign)
+            let θ = (0..<n).map { isFree[$0 * c + j] ? 0 : -σ * slopes[$0, j] }
+            θ.withPointer {
+              pieces[tile].gradient(
+                of: $0, penalty: λ, x, at: point + tile * length, into: gradient + tile * length)
+            }
           }
         }
       }
     }
-    swap(&own, &blocks)
     let squares = point.withPointer { Double.dot(point.count, $0, $0) }
     return lossValue + λ / 2 * squares
   }
 
-  private func forward(_ block: inout Block, _ v: UnsafePointer<Double>) {
-    let (n, d, k, ε) = (x.rows, x.columns, width, ε)
-    let u = v + k * d
-    (block.vectorNorm, block.weightNorm) = (Double.norm2(k * d, v), Double.norm2(k, u))
-    let (ν, ratio) = (block.weightNorm, block.weightNorm / max(block.vectorNorm, 1e-150))
-    block.images.withMutablePointer { g in
-      withPointers(x, x, &block.samples.storage) { x, _, z in
-        let (q, low, share, slope) = (z + n, z + 2 * n, z + 3 * n, z + 4 * n)
-        Double.gemm(.no, .yes, m: k, n: n, k: d, alpha: 1, a: v, lda: d, b: x, ldb: d, beta: 0, c: g, ldc: n)
-        Double.gemv(.yes, m: k, n: n, alpha: 1, a: g, lda: n, x: u, beta: 0, y: z)
-        q.update(repeating: 1e-300, count: n)
-        for l in 0..<k {
-          let row = g + l * n
-          for i in 0..<n { q[i] += row[i] * row[i] }
-        }
-        inverseNorms.withPointer { inverse in
-          for i in 0..<n {
-            let root = q[i].squareRoot()
-            let edge = ε * root * ν + 1e-300
-            let rounded = (z[i] * z[i] + edge * edge).squareRoot()
-            let (a, b) = (rounded - edge, q[i] * ratio * inverse[i])
-            let gap = a - b
-            let width = (gap * gap + edge * edge).squareRoot()
-            q[i] = root
-            low[i] = (a + b + width - edge) / 2
-            share[i] = (1 + gap / width) / 2
-            slope[i] = z[i] / rounded
-          }
-        }
+  /// Puts F into its intervals; says where an interval holds a minimiser, so that its ends do not matter.
+  private mutating func place() -> [Bool] {
+    let (n, c) = (x.rows, minimisers.columns)
+    var (lower, upper) = (Matrix<Double>(n, c), Matrix<Double>(n, c))
+    for piece in pieces {
+      let (j, isPositive) = (piece.output, piece.sign > 0)
+      for (i, state) in piece.states.enumerated() {
+        let (low, high) = (state.z + state.low, state.z + state.high)
+        lower.storage[i * c + j] += isPositive ? low / 2 : -high / 2
+        upper.storage[i * c + j] += isPositive ? high / 2 : -low / 2
       }
     }
+    var isFree = [Bool](repeating: false, count: n * c)
+    for i in 0..<n * c {
+      let (best, low, high) = (minimisers.storage[i], lower.storage[i], upper.storage[i])
+      isFree[i] = best >= low && best <= high
+      lower.storage[i] = best < low ? low : best > high ? high : best
+    }
+    predictions = lower
+    return isFree
   }
 
-  /// F: the points of the intervals nearest to the minimisers.
-  private mutating func placePredictions() {
-    let c = minimisers.columns
-    let (n, minimisers) = (x.rows, minimisers)
-    var (f, places) = (predictions, [Int8]())
-    swap(&places, &self.places)
-    for j in 0..<c {
-      let (νPlus, νMinus) = (blocks[2 * j].weightNorm, blocks[2 * j + 1].weightNorm)
-      withPointers(blocks[2 * j].samples, blocks[2 * j + 1].samples, &f.storage) { plus, minus, f in
-        for i in 0..<n {
-          let difference = plus[i] - minus[i]
-          let lower = 0.5 * (difference + plus[2 * n + i] - minus[n + i] * νMinus)
-          let upper = 0.5 * (difference + plus[n + i] * νPlus - minus[2 * n + i])
-          let best = minimisers[i, j]
-          let place = best < lower ? -1 : best > upper ? 1 : 0
-          places[i * c + j] = Int8(place)
-          f[i * c + j] = place < 0 ? lower : place > 0 ? upper : best
-        }
-      }
-    }
-    (self.places, predictions) = (places, f)
-  }
-
-  private func backward(
-    _ block: inout Block, output j: Int, sign σ: Double, _ v: UnsafePointer<Double>,
-    _ gradient: UnsafeMutablePointer<Double>
-  ) {
-    let (n, d, k, c) = (x.rows, x.columns, width, minimisers.columns)
-    let u = v + k * d
-    let (ν, size) = (block.weightNorm, max(block.vectorNorm, 1e-150))
-    var (growth, shrink) = (0.0, 0.0)
-    withTemporary(Double.self, 2 * n) { dz in
-      let m = dz + n
-      withPointers(x, block.samples, &block.images.storage) { x, samples, g in
-        for i in 0..<n {
-          let (place, r) = (places[i * c + j], σ * slopes[i, j] / 2)
-          let isHigh = (place > 0) == (σ > 0)
-          let (whole, high, low) = place == 0 ? (0, 0, 0) : (r, isHigh ? r : 0, isHigh ? 0 : r)
-          let (q, share, slope) = (samples[n + i], samples[3 * n + i], samples[4 * n + i])
-          // The widths of both roundings are ε times the upper end.
-          let spread = 2 * share - 1
-          let blur =
-            share * ((1 - slope * slope).squareRoot() - 1) + ((1 - spread * spread).squareRoot() - 1) / 2
-          let upper = high + low * ε * blur
-          let ratio = low * (1 - share) * inverseNorms[i] / size
-          dz[i] = whole + low * share * slope
-          m[i] = ν * (upper / q + 2 * ratio)
-          growth += q * (upper + ratio * q)
-          shrink += ratio * q * q * ν / (size * size)
-        }
-        Double.gemv(.no, m: k, n: n, alpha: 1, a: g, lda: n, x: dz, beta: 0, y: gradient + k * d)
-        for l in 0..<k {
-          gradient[k * d + l] += u[l] * (λ + growth / max(ν, 1e-150))
-          let (row, factor) = (g + l * n, u[l])
-          for i in 0..<n { row[i] = row[i] * m[i] + factor * dz[i] }
-        }
-        Double.gemm(
-          .no, .no, m: k, n: d, k: n, alpha: 1, a: g, lda: n, b: x, ldb: d, beta: 0, c: gradient, ldc: d)
-      }
-    }
-    Double.axpy(k * d, λ - shrink, v, gradient)
+  /// The dual point of the last evaluation.
+  var θ: Matrix<Double> {
+    var result = slopes
+    result.scale(by: -1)
+    return result
   }
 
   /// The dual point and multipliers of the last evaluation.
-  func multipliers() -> BoundMultipliers {
-    let (n, c) = (x.rows, minimisers.columns)
-    var result = BoundMultipliers(samples: n, outputs: c)
-    for j in 0..<c {
-      for i in 0..<n {
-        let θ = -slopes[i, j]
-        result.θ[i, j] = θ
-        let (rising, falling) =
-          θ > 0 ? (blocks[2 * j], blocks[2 * j + 1]) : (blocks[2 * j + 1], blocks[2 * j])
-        result.widths[i, j] = rising.samples[1, i] / max(rising.vectorNorm, 1e-300)
-        result.slopes[i, j] = falling.samples[3, i] * falling.samples[4, i]
-        result.curvatures[i, j] = 1 - falling.samples[3, i]
-      }
-    }
-    return result
+  var multipliers: BoundMultipliers {
+    let θ = θ
+    return BoundMultipliers(θ: θ, pieces: pieces.map { $0.multipliers(θ: θ) })
   }
 }

@@ -104,6 +104,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     public var proof: String
     /// Of a proof by cones: how many for a sign and output at most.
     public var cones: Int?
+    /// Of a proof by multipliers: into how many pieces outputs, signs and directions were parted.
+    public var pieces: Int?
 
     /// What the bound says of the network.
     public enum Kind: String, Codable, Sendable {
@@ -121,7 +123,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
       seconds = bound.seconds
       switch bound.proof {
       case .patterns: proof = "patterns"
-      case .multipliers: proof = "multipliers"
+      case .multipliers(let multipliers): (proof, pieces) = ("multipliers", multipliers.pieces.count)
       case .cones(_, _, let count): (proof, cones) = ("cones", count)
       }
     }

@@ -46,20 +46,6 @@ public struct GatedOperator<Element: Scalar>: GroupOperator {
     return GatedOperator(data: data, gates: gates, outputs: 1)
   }
 
-  /// F = A(W) for all groups, W: P·c × d.
-  public func forward(_ w: Matrix<Element>) -> Matrix<Element> {
-    var f = Matrix<Element>(samples, outputs)
-    apply(w, of: Array(0..<groups), into: &f)
-    return f
-  }
-
-  /// G = Aᵀ(R) for all groups, R: n × c, G: P·c × d.
-  public func adjoint(_ r: Matrix<Element>) -> Matrix<Element> {
-    var g = Matrix<Element>(groups, width)
-    applyAdjoint(r, to: Array(0..<groups), into: &g)
-    return g
-  }
-
   public func apply(_ w: Matrix<Element>, of groups: [Int], into f: inout Matrix<Element>) {
     precondition(w.rows == groups.count && w.columns == width, "coefficients and groups differ in shape")
     precondition(f.rows == samples && f.columns == outputs, "predictions are \(samples) × \(outputs)")

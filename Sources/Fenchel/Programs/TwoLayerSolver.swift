@@ -8,9 +8,9 @@ import LinearAlgebra
 /// For differentiable losses. Held, beside X in working precision: n·P/8 bytes of masks, twice that with cones, and
 /// what `GroupLassoSolver` says.
 public struct TwoLayerSolver<Element: Scalar>: Solver {
-  public typealias Method = GroupLassoSolver<GatedOperator<Element>>.Method
+  public typealias Method = GroupLassoSolver<Element>.Method
 
-  private var solver: GroupLassoSolver<GatedOperator<Element>>
+  private var solver: GroupLassoSolver<Element>
   private let program: TwoLayerProgram
 
   /// - Parameters:
@@ -65,7 +65,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let size = MemoryLayout<Element>.size
     let usesNewton = usesNewton(method, for: program)
     let workingSet = usesNewton && !program.isConstrained ? p * c : (p * c + 3) / 4
-    let newton = GroupLassoSolver<GatedOperator<Element>>.newtonBytes(samples: n, outputs: c)
+    let newton = GroupLassoSolver<Element>.newtonBytes(samples: n, outputs: c)
     let matrices = size * (n * d + 8 * n * c + 8 * workingSet * d) + n * p / 4 + (usesNewton ? newton : 0)
     guard program.isConstrained else { return matrices }
     let held = usesNewton ? max(workingSet, min(128, p * c)) : 0
@@ -75,7 +75,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
 
   /// Whether a method comes to Newton's for a program.
   static func usesNewton(_ method: Method, for program: TwoLayerProgram) -> Bool {
-    GroupLassoSolver<GatedOperator<Element>>.usesNewton(
+    GroupLassoSolver<Element>.usesNewton(
       method, samples: program.samples, outputs: program.outputs, hasCones: program.isConstrained)
   }
 
@@ -84,10 +84,10 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
 
   public var point: TwoLayerPoint {
     let point = solver.point
-    let map = solver.problem.map
+    let (c, signs) = (program.outputs, program.signs)
     func group(_ r: Int) -> TwoLayerGroup {
-      let (pattern, s) = map.pattern(of: r).quotientAndRemainder(dividingBy: program.signs.count)
-      return TwoLayerGroup(pattern: pattern, sign: program.signs[s], output: map.output(of: r))
+      let (pattern, s) = (r / c).quotientAndRemainder(dividingBy: signs.count)
+      return TwoLayerGroup(pattern: pattern, sign: signs[s], output: r % c)
     }
     let groups = point.groups.map(group)
     var coefficients = point.coefficients.converted(to: Double.self)

@@ -13,22 +13,36 @@ struct BoundMultipliersTests {
     }
   }
 
-  /// The largest value over the directions Σ_{i ∈ S} c_i x_i of all sets S, where the maximum is unless it is on a border.
-  private func reached(_ x: Matrix<Double>, _ c: [Double]) -> Double {
-    var best = 0.0
+  /// The largest value over the directions Σ_{i ∈ S} c_i x_i of all sets S, where the maximum is unless it is on a border, and
+  /// its direction.
+  private func reached(_ x: Matrix<Double>, _ c: [Double]) -> (value: Double, direction: [Double]) {
+    var best = (0.0, [Double](repeating: 0, count: x.columns))
     for set in 1..<1 << x.rows {
       var w = [Double](repeating: 0, count: x.columns)
       for i in 0..<x.rows where set >> i & 1 == 1 {
         for a in 0..<x.columns { w[a] += c[i] * x[i, a] }
       }
       let norm = StrictArithmetic.norm(w)
-      if norm > 0, norm.isFinite { best = max(best, value(x, c, w.map { $0 / norm })) }
+      guard norm > 0, norm.isFinite else { continue }
+      w = w.map { $0 / norm }
+      let value = value(x, c, w)
+      if value > best.0 { best = (value, w) }
     }
     return best
   }
 
-  @Test("No multipliers, sensible or not, give a length below one that is reached", arguments: 0..<20)
-  func soundness(_ part: Int) {
+  /// min_{a ≥ 0} ½‖y − σa(Xw)₊‖² + λa, of networks with one neuron or none.
+  private func objective(_ x: Matrix<Double>, _ y: [Double], _ w: [Double], σ: Double, λ: Double) -> Double {
+    let f = (0..<x.rows).map { i in σ * max(0, zip(x.row(i), w).reduce(0) { $0 + $1.0 * $1.1 }) }
+    let square = f.reduce(0) { $0 + $1 * $1 }
+    let a = square > 0 ? max(0, (zip(f, y).reduce(0) { $0 + $1.0 * $1.1 } - λ) / square) : 0
+    return zip(f, y).reduce(λ * a) { $0 + ($1.1 - a * $1.0) * ($1.1 - a * $1.0) / 2 }
+  }
+
+  @Test(
+    "No multipliers, sensible or not, give a length below one that is reached, or a bound above a network",
+    arguments: 0..<20)
+  func soundness(_ part: Int) throws {
     var random = SplitMix64(seed: UInt64(part) + 1)
     let odd = [0, -1, 1e-300, 1e300, Double.nan, .infinity, -.infinity, -0.5, 2]
     func draw() -> Double { random.next() % 4 == 0 ? odd[Int(random.next() % 9)] : random.normal() }
@@ -38,15 +52,63 @@ struct BoundMultipliersTests {
       if trial % 7 == 0 { for a in 0..<d { x[n - 1, a] = x[0, a] * (trial % 2 == 0 ? 1 : -2) } }
       if trial % 11 == 0 { for a in 0..<d { x[0, a] = 0 } }
       let θ: Matrix<Double> = random.matrix(n, 1)
-      func multipliers() -> Matrix<Double> { Matrix(n, 1, storage: (0..<n).map { _ in draw() }) }
-      let proof = BoundMultipliers(
-        θ: θ, widths: multipliers(), slopes: multipliers(), curvatures: multipliers())
+      func numbers() -> [Double] { (0..<n).map { _ in draw() } }
+      let (y, λ) = ((0..<n).map { _ in random.normal() }, exp(2 * random.normal()))
+      var (proof, networks) = (BoundMultipliers(θ: θ, pieces: []), [Double]())
       for σ in [1.0, -1.0] {
-        let bound = proof.bound(x, output: 0, sign: σ)
+        let piece = BoundMultipliers.Piece(output: 0, sign: σ, lines: numbers(), parabolas: numbers())
+        proof.pieces.append(piece)
+        let bound = proof.bound(x, piece: piece)
         let least = reached(x, θ.storage.map { σ * $0 })
-        #expect(bound >= least, "part \(part), trial \(trial): \(bound) < \(least)")
+        #expect(bound >= least.value, "part \(part), trial \(trial): \(bound) < \(least.value)")
+        networks.append(objective(x, y, least.direction, σ: σ, λ: λ))
+      }
+      let targets = Matrix(column: y)
+      let program = try TwoLayerProgram(
+        x: x, loss: LossKind.squared.makeLoss(targets: targets), kind: .squared, parameters: LossParameters(),
+        λ: λ, patterns: .given(Matrix(1, d), for: x), isConstrained: true)
+      let best = networks.reduce(.infinity, min)
+      #expect(proof.value(for: program) <= best + 1e-12, "part \(part), trial \(trial)")
+    }
+  }
+
+  @Test("Ranges on a cone hold all of it, and pieces bound what directions in them reach", arguments: 1...12)
+  func pieces(_ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    for _ in 0..<60 {
+      let (n, d) = (6, 2 + Int(seed % 4))
+      let x: Matrix<Double> = random.matrix(n, d)
+      let θ: Matrix<Double> = random.matrix(n, 1)
+      var cone = DirectionCone()
+      for _ in 0...Int(random.next() % 3) {
+        cone = cone.halves(by: Int(random.next() % 6))[Int(random.next() % 2)]
+      }
+      let lines = (0..<n).map { _ in random.normal() }
+      let piece = BoundMultipliers.Piece(
+        output: 0, sign: 1, cone: cone, lines: lines, parabolas: (0..<n).map { _ in abs(random.normal()) })
+      let (ranges, bound) = (
+        cone.ranges(of: x), BoundMultipliers(θ: θ, pieces: [piece]).bound(x, piece: piece)
+      )
+      for _ in 0..<200 {
+        let w = (0..<d).map { _ in random.normal() }
+        let norm = StrictArithmetic.norm(w)
+        let z = (0..<n).map { i in zip(x.row(i), w).reduce(0) { $0 + $1.0 * $1.1 } / norm }
+        guard cone.cuts.allSatisfy({ $0.side * z[$0.sample] >= 0 }) else { continue }
+        #expect(zip(ranges, z).allSatisfy { $0.lowerBound <= $1 && $1 <= $0.upperBound })
+        #expect(zip(θ.storage, z).reduce(0) { $0 + $1.0 * max(0, $1.1) } <= bound)
       }
     }
+  }
+
+  @Test("A partition is known by its cuts")
+  func cover() {
+    let halves = DirectionCone().halves(by: 1)
+    let quarters = halves[0].halves(by: 2)
+    #expect(DirectionCone.cover([DirectionCone()]))
+    #expect(DirectionCone.cover(halves) && DirectionCone.cover([quarters[1], halves[1], quarters[0]]))
+    #expect(!DirectionCone.cover([]) && !DirectionCone.cover([halves[0]]))
+    #expect(!DirectionCone.cover(quarters) && !DirectionCone.cover([quarters[0], halves[1]]))
+    #expect(!DirectionCone.cover([halves[0], DirectionCone().halves(by: 2)[1]]))
   }
 
   @Test("The maximum of a quadratic function on the sphere", arguments: 1...40 as ClosedRange<UInt64>)

@@ -174,13 +174,44 @@ struct GlobalBoundTests {
     }
   }
 
-  @Test("The gradient of the relaxation", arguments: [1, 2])
-  func gradient(outputs c: Int) throws {
+  @Test(
+    "Directions in pieces: a tighter bound in the same bits for any threads, proven by all pieces together")
+  func pieces() throws {
+    let (x, y) = planted(60, 7, noise: 0.1, seed: 3)
+    let data = try table(x, y)
+    let quick = try #require(try train(data, settings: settings()).report.certificate?.global)
+    var model = try train(data, settings: settings(.tight)).model
+    let global = try #require(model.report.certificate?.global)
+    let primal = try #require(model.report.certificate?.primal)
+    #expect((global.pieces ?? 0) > 2 && global.relativeGap < quick.relativeGap / 2, "\(quick), \(global)")
+    #expect(global.bound <= primal)
+    expectSameForAnyThreads("bound") {
+      let bound = try? train(data, settings: settings(.tight)).report.certificate?.global?.bound
+      return [bound ?? .nan]
+    }
+    #expect(try verify(model, data: data).agrees)
+    for dropped in [0, (global.pieces ?? 1) - 1] {
+      var forged = model
+      for name in ["bound.pieces", "bound.lines", "bound.parabolas"] {
+        let old = try #require(model.certificate[name]?.matrix)
+        forged.certificate[name] = Tensor(old.selectingRows((0..<old.rows).filter { $0 != dropped }))
+      }
+      #expect(try !verify(forged, data: data).agrees, "without piece \(dropped)")
+    }
+    var table = try #require(model.certificate["bound.pieces"]?.matrix)
+    table[table.rows - 1, 2] *= -1
+    model.certificate["bound.pieces"] = Tensor(table)
+    #expect(try !verify(model, data: data).agrees, "a cut on the wrong side")
+  }
+
+  @Test("The gradient of the relaxation, with and without cuts", arguments: [1, 2], [false, true])
+  func gradient(outputs c: Int, isCut: Bool) throws {
     var random = SplitMix64(seed: UInt64(c))
     let (x, y): (Matrix<Double>, Matrix<Double>) = (random.matrix(20, 4), random.matrix(20, c))
     let loss: any Loss<Double> = try LossKind.squared.makeLoss(
       targets: y, weights: [Double](repeating: 1, count: 20), parameters: LossParameters())
-    var relaxation = RectifierRelaxation(x: x, loss: loss, minimisers: y, λ: 0.3)
+    let cones = isCut ? DirectionCone().halves(by: 3).flatMap { $0.halves(by: 5) } : [DirectionCone()]
+    var relaxation = RectifierRelaxation(x: x, loss: loss, minimisers: y, λ: 0.3, cones: cones)
     for ε in [0.03, 0.3] {
       relaxation.round(by: ε, loss: loss)
       let point = relaxation.start(seed: 1, size: 3)

@@ -7,8 +7,8 @@ import Testing
 
 /// The group lasso solver on gated programs: known optima, optimality conditions, iteration budgets.
 struct GroupLassoSolverTests {
-  typealias Problem<T: Scalar> = GroupLassoProblem<GatedOperator<T>>
-  typealias Solver<T: Scalar> = GroupLassoSolver<GatedOperator<T>>
+  typealias Problem<T: Scalar> = GroupLassoProblem<T>
+  typealias Solver<T: Scalar> = GroupLassoSolver<T>
 
   private func problem(_ name: String, _ kind: LossKind, λ: Double? = nil) throws -> Problem<Double> {
     let oracle = try OracleTests.Oracle(name)

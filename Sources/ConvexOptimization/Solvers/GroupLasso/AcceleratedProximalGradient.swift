@@ -7,9 +7,8 @@ import LinearAlgebra
 /// point are combined from those of the last two points. A step 1/L is accepted when the Bregman distance of
 /// the loss satisfies D(F⁺, F) ≤ (L/2)‖W⁺ − Z‖²; where D drowns in rounding its mean over both directions,
 /// ½⟨∇ℓ(F⁺) − ∇ℓ(F), F⁺ − F⟩, takes its place: the same for small steps, and for quadratic losses always.
-struct AcceleratedProximalGradient<Operator: GroupOperator>: RestrictedMethod {
-  typealias Element = Operator.Element
-  let problem: RestrictedProblem<Operator>
+struct AcceleratedProximalGradient<Element: Scalar>: RestrictedMethod {
+  let problem: RestrictedProblem<Element>
   private(set) var iterate: RestrictedIterate<Element>
   /// L.
   private(set) var curvature: Element
@@ -19,7 +18,7 @@ struct AcceleratedProximalGradient<Operator: GroupOperator>: RestrictedMethod {
   private var momentum: Element = 1
 
   init(
-    _ problem: RestrictedProblem<Operator>, from start: RestrictedIterate<Element>, curvature: Element?
+    _ problem: RestrictedProblem<Element>, from start: RestrictedIterate<Element>, curvature: Element?
   ) {
     self.problem = problem
     iterate = start

@@ -8,9 +8,8 @@ import LinearAlgebra
 /// with one m × m matrix an output for m coefficients in use: cheaper than n × n where the active groups have fewer
 /// free coefficients than there are samples. Making it costs nm² + m³/3 an output, applying it two products over the
 /// active groups.
-struct CoefficientPreconditioner<Operator: GroupOperator>: Sendable {
-  typealias Element = Operator.Element
-  private let map: Operator
+struct CoefficientPreconditioner<Element: Scalar>: Sendable {
+  private let map: any GroupOperator<Element>
   private let groups: [Int]
   private let roots: Matrix<Element>
   /// C_r for every group: √σ times a square root of M.
@@ -19,7 +18,7 @@ struct CoefficientPreconditioner<Operator: GroupOperator>: Sendable {
   private let blocks: [(members: [Int], factor: Cholesky<Element>)]
 
   /// nil where a matrix is not positive definite in working precision.
-  init?(_ step: NewtonDerivative<Operator>, squareRoots: [Matrix<Element>]) {
+  init?(_ step: NewtonDerivative<Element>, squareRoots: [Matrix<Element>]) {
     (map, groups, roots) = (step.map, step.groups, step.factor.roots)
     self.squareRoots = squareRoots
     var blocks: [(members: [Int], factor: Cholesky<Element>)] = []

@@ -6,15 +6,15 @@ import LinearAlgebra
 ///
 /// with θ = −∇ℓ(F) at the optimum. Groups may be confined to cones, w_r ∈ K_r; the dual constraint then is
 /// ‖Π_{K_r}(A_rᵀθ)‖ ≤ λ.
-public struct GroupLassoProblem<Operator: GroupOperator>: Sendable {
-  public typealias Element = Operator.Element
-  public let map: Operator
+public struct GroupLassoProblem<Element: Scalar>: Sendable {
+  public let map: any GroupOperator<Element>
   public let loss: any Loss<Element>
   public let λ: Element
   public let cones: (any GroupCones<Element>)?
 
   public init(
-    map: Operator, loss: any Loss<Element>, λ: Element, cones: (any GroupCones<Element>)? = nil
+    map: any GroupOperator<Element>, loss: any Loss<Element>, λ: Element,
+    cones: (any GroupCones<Element>)? = nil
   ) {
     precondition(map.samples == loss.samples && map.outputs == loss.outputs, "map and loss differ in shape")
     precondition(λ > 0 && λ.isFinite, "λ is positive and finite")

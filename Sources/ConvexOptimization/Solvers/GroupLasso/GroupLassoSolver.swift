@@ -16,9 +16,7 @@ import LinearAlgebra
 /// For differentiable losses, Poisson's included; piecewise linear ones need an interior-point method. The
 /// result has the same bits for any number of threads. Held: a few matrices of the working set's coefficients
 /// an output, and with Newton one n × n matrix an output.
-public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
-  public typealias Element = Operator.Element
-
+public struct GroupLassoSolver<Element: Scalar>: Solver {
   /// How restricted problems are solved.
   public enum Method: Sendable {
     /// Newton where its matrices are small, otherwise the accelerated method.
@@ -27,18 +25,20 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
     case newton
   }
 
-  public let problem: GroupLassoProblem<Operator>
+  public let problem: GroupLassoProblem<Element>
   /// The relative gap at which `step` reports `.readyForCertificate`; quartered until it is below the gap reached
   /// where `step` is called again.
   public private(set) var tolerance: Element
-  private var parts: [WorkingSetIteration<Operator>]
+  private var parts: [WorkingSetIteration<Element>]
   private var exhausted: [StepOutcome?]
 
   /// - Parameters:
   ///   - tolerance: relative gap, (primal − dual)/max(1, |primal|), to stop at; in Float not below some 1e-5.
   ///   - start: groups, ascending, with the coefficients to begin at; nil begins at 0.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
   public init(
-    _ problem: GroupLassoProblem<Operator>, tolerance: Element = 1e-4, method: Method = .automatic,
+    _ problem: GroupLassoProblem<Element>, tolerance: Element = 1e-4, method: Method = .automatic,
     start: (groups: [Int], coefficients: Matrix<Element>)? = nil
   ) {
     precondition(!problem.loss.isPiecewiseLinear, "the loss has kinks: no gradient method solves this")
@@ -77,7 +77,7 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
 
   /// Bytes of the matrices that Newton's method keeps at most: one an output, and two to work with.
   public static func newtonBytes(samples n: Int, outputs c: Int) -> Int {
-    let order = min(n, SampleNewtonSystem<Operator>.largestOrder)
+    let order = min(n, SampleNewtonSystem<Element>.largestOrder)
     return (c + 2) * order * order * MemoryLayout<Element>.size
   }
 
@@ -96,32 +96,38 @@ public struct GroupLassoSolver<Operator: GroupOperator>: Solver {
 
   /// The best point so far: its groups that are not zero, and the best dual point.
   public var point: GroupLassoPoint<Element> {
-    let c = problem.map.outputs
-    var rows: [(group: Int, coefficients: [Element])] = []
-    var θ = problem.zeroPredictions
-    var projections: [Int: ConeProjection<Element>] = [:]
-    for (j, part) in parts.enumerated() {
-      for (row, group) in part.bestGroups.enumerated() where part.best.coefficientNorms[row] > 0 {
-        rows.append((parts.count > 1 ? group * c + j : group, part.best.coefficients.row(row)))
+    @specialized(where Element == Double)
+    @specialized(where Element == Float)
+    get {
+      let c = problem.map.outputs
+      var rows: [(group: Int, coefficients: [Element])] = []
+      var θ = problem.zeroPredictions
+      var projections: [Int: ConeProjection<Element>] = [:]
+      for (j, part) in parts.enumerated() {
+        for (row, group) in part.bestGroups.enumerated() where part.best.coefficientNorms[row] > 0 {
+          rows.append((parts.count > 1 ? group * c + j : group, part.best.coefficients.row(row)))
+        }
+        for (group, projection) in part.bestProjections.enumerated() {
+          projections[parts.count > 1 ? group * c + j : group] = projection
+        }
+        if parts.count == 1 {
+          θ = part.bestDual
+        } else {
+          for k in 0..<θ.rows { θ[k, j] = part.bestDual[k, 0] }
+        }
       }
-      for (group, projection) in part.bestProjections.enumerated() {
-        projections[parts.count > 1 ? group * c + j : group] = projection
-      }
-      if parts.count == 1 {
-        θ = part.bestDual
-      } else {
-        for k in 0..<θ.rows { θ[k, j] = part.bestDual[k, 0] }
-      }
+      rows.sort { $0.group < $1.group }
+      return GroupLassoPoint(
+        groups: rows.map(\.group),
+        coefficients: Matrix(rows.count, problem.map.width, storage: rows.flatMap(\.coefficients)), θ: θ,
+        projections: projections)
     }
-    rows.sort { $0.group < $1.group }
-    return GroupLassoPoint(
-      groups: rows.map(\.group),
-      coefficients: Matrix(rows.count, problem.map.width, storage: rows.flatMap(\.coefficients)), θ: θ,
-      projections: projections)
   }
 
   /// One iteration on every output whose gap is above its share of the tolerance; `.stalled` where rounding leaves
   /// none that could be improved.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
   public mutating func step() -> StepOutcome {
     while tolerance > 0, relativeGap <= tolerance { tolerance /= 4 }
     let total = primal.isFinite ? abs(primal) : 1

@@ -49,6 +49,20 @@ public struct GroupUpdate<Element: Scalar>: Sendable {
 }
 
 extension GroupOperator {
+  /// F = Σ_r A_r w_r over all groups, W: one row a group.
+  public func forward(_ w: Matrix<Element>) -> Matrix<Element> {
+    var f = Matrix<Element>(samples, outputs)
+    apply(w, of: Array(0..<groups), into: &f)
+    return f
+  }
+
+  /// G = AᵀR over all groups, R: n × c; one row a group.
+  public func adjoint(_ r: Matrix<Element>) -> Matrix<Element> {
+    var g = Matrix<Element>(groups, width)
+    applyAdjoint(r, to: Array(0..<groups), into: &g)
+    return g
+  }
+
   /// ‖A_rᵀ R‖₂ for every group r, without holding all of AᵀR.
   public func adjointNorms(_ r: Matrix<Element>) -> [Element] {
     let chunk = 4096

@@ -2,9 +2,8 @@ import LinearAlgebra
 
 /// What a Newton step at a stage is made of: the active groups, the derivative M of the prox and the factor of
 /// the Hessian.
-struct NewtonDerivative<Operator: GroupOperator> {
-  typealias Element = Operator.Element
-  let map: Operator
+struct NewtonDerivative<Element: Scalar> {
+  let map: any GroupOperator<Element>
   let groups: [Int]
   let σ: Element
   /// τ = σλ/‖z‖ for each active group.
@@ -15,7 +14,7 @@ struct NewtonDerivative<Operator: GroupOperator> {
   let faces: [Subspace<Element>]
   let factor: HessianFactor<Element>
 
-  init(_ problem: RestrictedProblem<Operator>, _ stage: NewtonStage<Element>, σ: Element) {
+  init(_ problem: RestrictedProblem<Element>, _ stage: NewtonStage<Element>, σ: Element) {
     let active = stage.norms.indices.filter { stage.norms[$0] > 0 }
     let threshold = σ * problem.λ
     let sizes = active.map { stage.norms[$0] + threshold }

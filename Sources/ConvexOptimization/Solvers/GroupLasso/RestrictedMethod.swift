@@ -1,9 +1,8 @@
 import LinearAlgebra
 
 /// A group lasso problem restricted to a working set of groups, as an inner method sees it.
-struct RestrictedProblem<Operator: GroupOperator>: Sendable {
-  typealias Element = Operator.Element
-  let whole: GroupLassoProblem<Operator>
+struct RestrictedProblem<Element: Scalar>: Sendable {
+  let whole: GroupLassoProblem<Element>
   /// The working set, ascending.
   let groups: [Int]
   /// λ, at times larger than that of the whole problem.

@@ -9,8 +9,7 @@ import LinearAlgebra
 /// output, which is a Hadamard product whatever the number of groups, or over the coefficients in use where they are
 /// fewer (`CoefficientPreconditioner`). It is made anew once the iterations saved pay for it: between two of them σ
 /// and the active groups change little.
-struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
-  typealias Element = Operator.Element
+struct SampleNewtonSystem<Element: Scalar>: Sendable {
   private var preconditioner: Preconditioner?
   /// Iterations of the last solution.
   private(set) var iterations = 0
@@ -21,12 +20,12 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
 
   private enum Preconditioner {
     case samples([Cholesky<Element>])
-    case coefficients(CoefficientPreconditioner<Operator>)
+    case coefficients(CoefficientPreconditioner<Element>)
   }
 
   /// ΔF; nil where a factorisation fails or would be too large, or an iterate is not finite.
   mutating func direction(
-    _ problem: RestrictedProblem<Operator>, _ stage: NewtonStage<Element>, σ: Element
+    _ problem: RestrictedProblem<Element>, _ stage: NewtonStage<Element>, σ: Element
   ) -> Matrix<Element>? {
     let step = NewtonDerivative(problem, stage, σ: σ)
     guard !step.groups.isEmpty else { return stage.residual }
@@ -50,7 +49,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
     /// Iterations whose products cost an eighth of making the preconditioner, whose products are faster.
     let patience: Int
 
-    init(_ step: NewtonDerivative<Operator>) {
+    init(_ step: NewtonDerivative<Element>) {
       let orders = (0..<step.map.outputs).map { step.freedom(ofOutput: $0) }
       order = orders.max() ?? 0
       let (n, c, d) = (Double(step.map.samples), Double(step.map.outputs), Double(step.map.width))
@@ -66,7 +65,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
     }
   }
 
-  private mutating func refresh(_ step: NewtonDerivative<Operator>, _ work: Work) -> Bool {
+  private mutating func refresh(_ step: NewtonDerivative<Element>, _ work: Work) -> Bool {
     preconditioner = nil
     if work.usesCoefficients {
       guard work.order <= Self.largestOrder else { return false }
@@ -122,7 +121,7 @@ struct SampleNewtonSystem<Operator: GroupOperator>: Sendable {
 
   /// ΔF; nil where the iterations do not suffice.
   private mutating func solve(
-    _ step: NewtonDerivative<Operator>, _ stage: NewtonStage<Element>, maximumIterations: Int
+    _ step: NewtonDerivative<Element>, _ stage: NewtonStage<Element>, maximumIterations: Int
   ) -> Matrix<Element>? {
     var result = stage.residual
     var r = stage.residual

@@ -13,13 +13,12 @@ import LinearAlgebra
 /// span of the face that holds z. See `NewtonDerivative` and `SampleNewtonSystem`.
 ///
 /// Typically some 25 steps from W = 0 to a gap of 1e-6, and few from a solution nearby.
-struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
-  typealias Element = Operator.Element
-  let problem: RestrictedProblem<Operator>
+struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
+  let problem: RestrictedProblem<Element>
   private(set) var iterate: RestrictedIterate<Element>
   /// σ.
   private(set) var σ: Element
-  private(set) var system: SampleNewtonSystem<Operator>
+  private(set) var system: SampleNewtonSystem<Element>
   private var centre: Matrix<Element>
   private var centrePredictions: Matrix<Element>
   private var stage: NewtonStage<Element>
@@ -39,8 +38,8 @@ struct SemismoothNewton<Operator: GroupOperator>: RestrictedMethod {
   ///   - σ: the first proximal step; some 50 divided by a Lipschitz constant of ∇(ℓ∘A) begins well at W = 0.
   ///   - system: keeps factorisations of earlier systems for use in later ones.
   init(
-    _ problem: RestrictedProblem<Operator>, from start: RestrictedIterate<Element>, σ: Element,
-    system: SampleNewtonSystem<Operator>
+    _ problem: RestrictedProblem<Element>, from start: RestrictedIterate<Element>, σ: Element,
+    system: SampleNewtonSystem<Element>
   ) {
     self.problem = problem
     self.σ = σ

@@ -1,9 +1,8 @@
 import LinearAlgebra
 
 /// The iteration of `GroupLassoSolver` on one problem whose outputs belong together.
-struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
-  typealias Element = Operator.Element
-  let problem: GroupLassoProblem<Operator>
+struct WorkingSetIteration<Element: Scalar>: Sendable {
+  let problem: GroupLassoProblem<Element>
   /// ℓ(F) + λΣ‖w_r‖ at the best point, and the best dual value, both in working precision.
   private(set) var primal: Element = .infinity
   private(set) var dual: Element = -.infinity
@@ -15,9 +14,9 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
   private(set) var bestProjections: [ConeProjection<Element>?] = []
   /// Times that all groups were priced.
   private(set) var rounds = 0
-  private(set) var restricted: RestrictedProblem<Operator>
+  private(set) var restricted: RestrictedProblem<Element>
   private var inner: Inner = .none
-  private var system: SampleNewtonSystem<Operator>?
+  private var system: SampleNewtonSystem<Element>?
   private var iterations = 0
   /// With cones: the last projection of A_rᵀθ for every group.
   private var dualProjections: [ConeProjection<Element>?]
@@ -32,8 +31,8 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
 
   private enum Inner {
     case none
-    case accelerated(AcceleratedProximalGradient<Operator>)
-    case newton(SemismoothNewton<Operator>)
+    case accelerated(AcceleratedProximalGradient<Element>)
+    case newton(SemismoothNewton<Element>)
   }
 
   /// The factor between the λ's of a path that the accelerated method follows down to its own.
@@ -43,7 +42,7 @@ struct WorkingSetIteration<Operator: GroupOperator>: Sendable {
 
   /// - Parameter start: groups, ascending, with the coefficients to begin at.
   init(
-    _ problem: GroupLassoProblem<Operator>, usesNewton: Bool,
+    _ problem: GroupLassoProblem<Element>, usesNewton: Bool,
     start: (groups: [Int], coefficients: Matrix<Element>)
   ) {
     self.problem = problem
