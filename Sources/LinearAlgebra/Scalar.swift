@@ -97,6 +97,20 @@ public protocol Scalar: Real, BinaryFloatingPoint, Codable, Sendable, SIMDScalar
     square: UnsafeMutablePointer<Self>, into out: UnsafeMutablePointer<Self>
   ) -> Bool
 
+  // Kernels on one image (CKernels).
+  /// The averages of an image in their border.
+  static func frame(
+    _ image: UnsafePointer<Self>, _ frame: ImageFrame, into target: UnsafeMutablePointer<Self>)
+  /// image ← image + scale · the adjoint of `frame`.
+  static func addFrame(
+    _ source: UnsafePointer<Self>, _ frame: ImageFrame, scale: Self, to image: UnsafeMutablePointer<Self>)
+  /// The patches of a frame, one row for each weight of a filter. Frame and patches have 64 bytes of slack at their end.
+  static func gatherPatches(
+    _ frame: UnsafePointer<Self>, _ convolution: Convolution, into patches: UnsafeMutablePointer<Self>)
+  /// frame ← frame + the adjoint of `gatherPatches`.
+  static func addPatches(
+    _ patches: UnsafePointer<Self>, _ convolution: Convolution, to frame: UnsafeMutablePointer<Self>)
+
   // Kernels on bit-packed patterns (CKernels).
   /// out ← Σ_i bit_i z_i over `count` entries.
   static func maskedSum(_ z: UnsafePointer<Self>, _ bits: UnsafePointer<UInt64>, _ count: Int) -> Self

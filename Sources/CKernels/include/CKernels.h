@@ -107,4 +107,22 @@ int fenchel_scaled_d(long count, double rate, double decay, double keep, double 
 int fenchel_adam_d(long count, double rate, double decay, double keep1, double keep2, double root, double epsilon,
                    const double *w, const double *g, double *mean, double *square, double *out);
 
+/* An image of channels × height × width, averaged over squares of size × size, in a border of `padding` zeros. */
+struct fenchel_frame {
+  long channels, height, width, size, padding;
+};
+/* A kernel of height × width that moves by `stride` over a frame of channels × down × across to rows × columns positions. */
+struct fenchel_kernel {
+  long channels, down, across, height, width, stride, rows, columns;
+};
+/* The frame of an image; the image plus `scale` times the adjoint; the patches of a frame, where both have 64 bytes of slack
+   at their end; the frame plus the adjoint of its patches. */
+#define FENCHEL_IMAGE_KERNELS(T, suffix)                                                                   \
+  void fenchel_frame_##suffix(const T *image, const struct fenchel_frame *f, T *frame);                    \
+  void fenchel_add_frame_##suffix(const T *frame, const struct fenchel_frame *f, T scale, T *image);       \
+  void fenchel_gather_patches_##suffix(const T *frame, const struct fenchel_kernel *k, T *patches);        \
+  void fenchel_add_patches_##suffix(const T *patches, const struct fenchel_kernel *k, T *frame);
+FENCHEL_IMAGE_KERNELS(float, s)
+FENCHEL_IMAGE_KERNELS(double, d)
+
 #endif

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 extension Schema {
   /// The schema of a table under the given options. Medians and categories are taken from this table, so give it
   /// the training rows only.

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// What the columns of a table mean: which are features and how they become numbers, which are targets, what the
 /// task is. It is kept in the model, so that later tables are read the same way.
 ///

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// A table as it was read: named columns of numbers or text, before anybody decided what they mean.
 public struct Table: Sendable {
   /// Where it came from: a path, a known name, or "standard input".
@@ -90,21 +92,6 @@ public struct Table: Sendable {
     if firstLine == nil { result.lines = nil }
     return result
   }
-}
-
-/// Shape of an image that is one row of a table: all of channel 0 row by row, then channel 1, ….
-public struct ImageShape: Codable, Sendable, Equatable {
-  public var channels: Int
-  public var height: Int
-  public var width: Int
-
-  public init(channels: Int, height: Int, width: Int) {
-    self.channels = channels
-    self.height = height
-    self.width = width
-  }
-
-  public var count: Int { channels * height * width }
 }
 
 /// What a target is: numbers to be approximated, or classes to be told apart.

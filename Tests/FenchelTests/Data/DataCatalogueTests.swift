@@ -1,5 +1,6 @@
 import Fenchel
 import FoundationEssentials
+import LinearAlgebra
 import Testing
 
 @Suite struct DataCatalogueTests {

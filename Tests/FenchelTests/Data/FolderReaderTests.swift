@@ -1,4 +1,5 @@
 import Fenchel
+import LinearAlgebra
 import Testing
 
 @Suite struct FolderReaderTests {

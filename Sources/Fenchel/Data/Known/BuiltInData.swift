@@ -1,4 +1,5 @@
 import CDatasets
+import LinearAlgebra
 
 /// The data sets inside the program.
 enum BuiltInData: String, CaseIterable {

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// Reads the binary files of CIFAR-10 and CIFAR-100: records of labels and 3 × 32 × 32 bytes, channel by channel.
 enum CIFARReader {
   /// The table of records: the pixels, then the column `label`, which is the last of `labels` label bytes (of

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// Reads IDX arrays (the format of MNIST): big-endian, of bytes, integers or floats.
 enum IDXReader {
   /// The array in `bytes`; more than two dimensions are flattened to rows. `shape` has all of them.
