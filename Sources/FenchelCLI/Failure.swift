@@ -42,7 +42,8 @@ extension Outcome {
     case TrainingError.solver: self = .usage
     case is TrainingError, is LossError: self = .badData
     case PatternError.memory: self = .resources
-    case is PatternError, is PathError, is LiftedError, is FeedForwardError, is ActivationError,
+    case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
+      is ActivationError,
       is OrdinaryTrainingError, is BackpropagationError, is RelativeError,
       is InitialModelError:
       self = .usage

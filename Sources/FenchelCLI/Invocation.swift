@@ -27,7 +27,9 @@ enum Invocation {
         [arguments[0]] + options.arguments(overriddenBy: own, of: configurable) + own
       do { command = try parse(arguments) } catch { throw failure(error, file) }
     }
-    if let path = (command as? any Configurable)?.config { try add(ConfigFile(path: path).options, of: path) }
+    if let path = (command as? any Configurable)?.config {
+      try add(ConfigFile(path: path).options(), of: path)
+    }
     if let path = (command as? TrainCommand)?.checkpoints.resume {
       try add(NamedOptions(Checkpoint(contentsOf: path).options), of: path)
     }

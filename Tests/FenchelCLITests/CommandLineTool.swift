@@ -45,6 +45,11 @@ struct CommandLineTool {
     try run(executable: CommandLineTool.program, arguments, input: input, environment: environment)
   }
 
+  /// The same for arguments in an array.
+  func run(_ arguments: [String]) throws -> Result {
+    try run(executable: CommandLineTool.program, arguments, input: "", environment: [:])
+  }
+
   /// Runs a line of shell in which `$FENCHEL` is the program.
   func shell(_ line: String) throws -> Result {
     try run(

@@ -74,9 +74,12 @@ public struct Backpropagation<Element: Scalar>: Sendable {
   ) -> Matrix<Element> {
     var result = Matrix<Element>(0, 0)
     for l in v.indices {
-      var next = Matrix<Element>(x.rows, v[l].columns)
-      affine(l == 0 ? x : outputs[l - 1], v[l], hasBias: network.hasBias, into: &next)
-      if l > 0 { addProduct(result, innerWeights: network.weights[l], to: &next) }
+      var next = Matrix<Element>(x.rows, network.outputs(ofLayer: l))
+      network.maps[l].apply(l == 0 ? x : outputs[l - 1], v[l], hasBias: network.hasBias, into: &next)
+      if l > 0 {
+        network.maps[l].apply(
+          result, network.weights[l], hasBias: network.hasBias, adding: true, into: &next)
+      }
       if l < divergences.count { divergences[l].multiplyByDerivative(at: outputs[l], &next) }
       result = next
     }
@@ -85,10 +88,9 @@ public struct Backpropagation<Element: Scalar>: Sendable {
 
   private mutating func reserve(_ network: FeedForward<Element>, samples n: Int) {
     let isReady = outputs.count == network.weights.count && outputs[0].rows == n
-    guard !isReady || zip(outputs, network.weights).contains(where: { $0.columns != $1.columns }) else {
-      return
-    }
-    outputs = network.weights.map { Matrix(n, $0.columns) }
+    guard !isReady || outputs.indices.contains(where: { outputs[$0].columns != network.outputs(ofLayer: $0) })
+    else { return }
+    outputs = network.weights.indices.map { Matrix(n, network.outputs(ofLayer: $0)) }
     deltas = outputs
   }
 
@@ -96,29 +98,11 @@ public struct Backpropagation<Element: Scalar>: Sendable {
     _ network: FeedForward<Element>, _ x: Matrix<Element>, into gradient: inout [Matrix<Element>]
   ) {
     for l in network.weights.indices.reversed() {
-      collectGradient(l == 0 ? x : outputs[l - 1], deltas[l], hasBias: network.hasBias, into: &gradient[l])
+      network.maps[l].collectGradient(
+        l == 0 ? x : outputs[l - 1], deltas[l], hasBias: network.hasBias, into: &gradient[l])
       guard l > 0 else { return }
-      pullBack(deltas[l], network.weights[l], into: &deltas[l - 1])
+      network.maps[l].pullBack(deltas[l], network.weights[l], into: &deltas[l - 1])
       divergences[l - 1].multiplyByDerivative(at: outputs[l - 1], &deltas[l - 1])
-    }
-  }
-
-  /// D ← Δ Wᵀ without the bias.
-  private func pullBack(_ delta: Matrix<Element>, _ w: Matrix<Element>, into d: inout Matrix<Element>) {
-    let (n, p, width) = (delta.rows, delta.columns, d.columns)
-    withPointers(delta, w, &d.storage) { delta, w, d in
-      Parallel.gemm(
-        .no, .yes, m: n, n: width, k: p, alpha: 1, a: delta, lda: p, b: w, ldb: p, beta: 0, c: d, ldc: width)
-    }
-  }
-
-  /// T ← T + D W without the bias.
-  private func addProduct(
-    _ d: Matrix<Element>, innerWeights w: Matrix<Element>, to t: inout Matrix<Element>
-  ) {
-    let (n, k, p) = (d.rows, d.columns, w.columns)
-    withPointers(d, w, &t.storage) { d, w, t in
-      Parallel.gemm(.no, .no, m: n, n: p, k: k, alpha: 1, a: d, lda: k, b: w, ldb: p, beta: 1, c: t, ldc: p)
     }
   }
 }

@@ -25,6 +25,7 @@ struct KFAC<Element: Scalar>: BatchMethod {
   private var lastStep: [Matrix<Element>]?
 
   init(for network: FeedForward<Element>, decay: Double, seed: UInt64) throws {
+    try network.requireDense(for: "K-FAC")
     backpropagation = try Backpropagation(network.activations)
     self.decay = decay
     random = Philox(seed: seed, stream: 1 << 40)

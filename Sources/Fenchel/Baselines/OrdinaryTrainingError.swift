@@ -72,7 +72,7 @@ extension OrdinaryTraining {
     guard features == network.widths[0] else {
       throw OrdinaryTrainingError.inputs(data: features, network: network.widths[0])
     }
-    let own = network.weights[network.weights.count - 1].columns
+    let own = network.outputs(ofLayer: network.weights.count - 1)
     guard outputs == own else { throw OrdinaryTrainingError.outputs(targets: outputs, network: own) }
     if let layer = network.weights.firstIndex(where: { $0.firstNonFinite != nil }) {
       throw OrdinaryTrainingError.start(layer: layer)

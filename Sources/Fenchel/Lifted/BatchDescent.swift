@@ -35,7 +35,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
     innerMoments = network.weights.map { _ in nil }
     penalties = try network.activations.map { try FenchelPenalty($0) }
     metrics = network.weights.indices.map { l in
-      l == 0 && network.activations.count > 0
+      l == 0 && network.activations.count > 0 && network.maps[0] == .dense
         ? .diagonal(network.hasBias ? moments + [1] : moments) : .unknown
     }
   }
@@ -95,7 +95,8 @@ struct BatchDescent<Element: Scalar>: Resumable {
       let isLast = l == last - 1
       let fit: LayerFit<Element> = isLast ? .loss(loss) : .outputs(targets[0], penalties[l + 1], weight: λ)
       let block = OutputBlock(
-        fit: fit, weights: network.weights[l + 1], hasBias: network.hasBias, penalty: penalties[l],
+        fit: fit, weights: network.weights[l + 1], map: network.maps[l + 1], hasBias: network.hasBias,
+        penalty: penalties[l],
         weight: λ, toward: u)
       targets.insert(block.singleStep(from: forward.inputs[l + 1], outputs: forward.outputs[l]), at: 0)
     }
@@ -103,34 +104,34 @@ struct BatchDescent<Element: Scalar>: Resumable {
   }
 
   private mutating func updateLastWeights(_ inputs: Matrix<Element>, _ loss: any Loss<Element>) {
-    let x = inputs.augmented(hasBias: network.hasBias)
-    let γ = γ(last, samples: x.rows)
+    let x = LayerInputs(inputs, through: network.maps[last], hasBias: network.hasBias)
+    let γ = γ(last, samples: x.samples)
     refresh(last, x, curvature: loss.smoothness, γ)
-    let t = matrixProduct(x, network.weights[last])
+    let t = x.product(network.weights[last])
     var gradient = t
     loss.gradient(at: t, into: &gradient)
-    var step = matrixProduct(x, .yes, gradient)
-    metrics[last].divide(&step, activity: [], proximity: 2 * γ, samples: Element(x.rows))
+    var step = x.pullBack(gradient)
+    metrics[last].divide(&step, activity: [], proximity: 2 * γ, samples: Element(x.samples))
     network.weights[last].add(-1, step)
   }
 
   private mutating func updateWeights(
     _ l: Int, inputs: Matrix<Element>, toward outputs: Matrix<Element>, _ forward: ForwardPass<Element>
   ) {
-    let x = inputs.augmented(hasBias: network.hasBias)
-    let γ = γ(l, samples: x.rows)
+    let x = LayerInputs(inputs, through: network.maps[l], hasBias: network.hasBias)
+    let γ = γ(l, samples: x.samples)
     var v = forward.outputs[l]
     if l > 0 {
-      v = matrixProduct(x, network.weights[l])
+      v = x.product(network.weights[l])
       penalties[l].divergence.map(&v)
     }
     let activity = penalties[l].divergence.columnSlopes(at: v)
     let mean = activity.reduce(0, +) / Element(max(activity.count, 1))
-    if l > 0 { refresh(l, x, curvature: λ * mean, γ) }
+    if l > 0 || network.maps[0] != .dense { refresh(l, x, curvature: λ * mean, γ) }
     v.add(-1, outputs)
-    var step = matrixProduct(x, .yes, v)
+    var step = x.pullBack(v)
     metrics[l].divide(
-      &step, activity: activity.map { λ * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.rows))
+      &step, activity: activity.map { λ * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.samples))
     velocities[l].scale(by: Element(settings.momentum))
     velocities[l].add(-relaxation * λ, step)
     network.weights[l].add(1, velocities[l])
@@ -138,16 +139,16 @@ struct BatchDescent<Element: Scalar>: Resumable {
 
   /// Factorises a layer's metric anew where that is due. The last layer's is that of the batch, always: its whole steps
   /// would leave the region where another one holds. Those between follow the mean over the batches.
-  private mutating func refresh(_ l: Int, _ x: Matrix<Element>, curvature: Element, _ γ: Element) {
+  private mutating func refresh(_ l: Int, _ x: LayerInputs<Element>, curvature: Element, _ γ: Element) {
     let isDue = batches < 10 || batches.isMultiple(of: settings.refreshInterval)
     guard l == last || isDue else { return }
-    var m = gramMatrix(x, .yes)
+    var m = x.gram
     if l < last {
       let share = Element(max(settings.refreshShare, 1 / Double(batches + 1)))
       m.scale(by: share)
-      if let moment = innerMoments[l] { m.add((1 - share) * Element(x.rows), moment) }
+      if let moment = innerMoments[l] { m.add((1 - share) * Element(x.samples), moment) }
       var moment = m
-      moment.scale(by: 1 / Element(x.rows))
+      moment.scale(by: 1 / Element(x.samples))
       innerMoments[l] = moment
     }
     m.scale(by: curvature)

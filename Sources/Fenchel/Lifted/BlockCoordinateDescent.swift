@@ -42,7 +42,7 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
     point = LiftedPoint(forward: network, on: program.x)
     objective = program.objective(at: point)
     preactivations = [Matrix<Element>?](repeating: nil, count: program.hiddenLayers + 1)
-    gram = gramMatrix(program.x.augmented(hasBias: network.hasBias), .yes)
+    gram = LayerInputs(program.x, through: network.maps[0], hasBias: network.hasBias).gram
   }
 
   public mutating func transfer(_ state: inout StateTransfer) throws {
@@ -53,7 +53,7 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
     try state.carry("ridges", &objective.ridges)
     try state.carry("sketches", &sketches)
     for l in preactivations.indices {
-      let blank = Matrix<Element>(program.x.rows, point.network.weights[l].columns)
+      let blank = Matrix<Element>(program.x.rows, point.network.outputs(ofLayer: l))
       try state.carry("preactivations.\(l)", optional: &preactivations[l], blank: blank) {
         try $0.carry("matrix", &$1)
       }
@@ -133,8 +133,8 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
   private mutating func solve(
     _ block: WeightBlock<Element>, from start: Matrix<Element>, image: Matrix<Element>?
   ) throws -> MajorisedPoint<Element> {
-    guard let sketch, block.gram == nil, block.fit.isQuadratic,
-      program.x.rows / 2 >= sketch * block.inputs.columns
+    guard let sketch, block.gram == nil, block.fit.isQuadratic, let inputs = block.inputs.matrix,
+      program.x.rows / 2 >= sketch * inputs.columns
     else {
       let found = try block.minimum(
         from: block.evaluated(start, image: image), tolerance: tolerance, maximumSteps: maximumSteps)
@@ -142,7 +142,7 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
     }
     sketches += 1
     let random = CountSketch<Element>(
-      rows: sketch * block.inputs.columns, columns: program.x.rows,
+      rows: sketch * inputs.columns, columns: program.x.rows,
       random: Philox(seed: seed, stream: 1 << 40 + UInt64(sketches)))
     let w = try block.solveSketched(
       from: start, by: random, tolerance: tolerance, maximumSteps: maximumSteps)

@@ -123,8 +123,7 @@ public struct LiftedPoint<Element: Scalar>: Sendable {
     outputs = []
     var input = x
     for (l, activation) in network.activations.enumerated() {
-      var u = Matrix<Element>(x.rows, network.weights[l].columns)
-      network.preactivate(input, layer: l, into: &u)
+      var u = network.preactivations(input, layer: l)
       activation.divergence(Element.self).map(&u)
       input = u
       outputs.append(input)
@@ -164,9 +163,7 @@ extension LiftedProgram {
 
   /// X_l W_l + 1 b_lᵀ.
   func preactivations(ofLayer l: Int, at point: LiftedPoint<Element>) -> Matrix<Element> {
-    var u = Matrix<Element>(x.rows, point.network.weights[l].columns)
-    point.network.preactivate(inputs(ofLayer: l, at: point), layer: l, into: &u)
-    return u
+    point.network.preactivations(inputs(ofLayer: l, at: point), layer: l)
   }
 
   /// What the pre-activations of layer l are to fit: X_{l+1}, or the targets.
@@ -181,7 +178,7 @@ extension LiftedProgram {
   ) -> OutputBlock<Element> {
     OutputBlock(
       fit: fit(ofLayer: l + 1, at: point), weights: point.network.weights[l + 1],
-      hasBias: point.network.hasBias, penalty: penalties[l], weight: λ[l],
+      map: point.network.maps[l + 1], hasBias: point.network.hasBias, penalty: penalties[l], weight: λ[l],
       toward: u ?? preactivations(ofLayer: l, at: point))
   }
 
@@ -192,7 +189,8 @@ extension LiftedProgram {
   ) -> WeightBlock<Element> {
     let hasBias = point.network.hasBias
     return WeightBlock(
-      fit: fit(ofLayer: l, at: point), inputs: inputs(ofLayer: l, at: point).augmented(hasBias: hasBias),
+      fit: fit(ofLayer: l, at: point),
+      inputs: LayerInputs(inputs(ofLayer: l, at: point), through: point.network.maps[l], hasBias: hasBias),
       hasBias: hasBias, ridge: ρ[l], proximity: γ, center: center ?? point.network.weights[l], gram: gram)
   }
 }

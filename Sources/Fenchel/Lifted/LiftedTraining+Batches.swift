@@ -3,16 +3,21 @@ import LinearAlgebra
 import RealModule
 
 extension LiftedTraining {
-  /// Trains batch by batch on samples whose features are in the axes of their second moment.
+  /// Trains batch by batch on samples whose features are in the axes of their second moment, or where they have no basis as
+  /// they are.
   ///
   /// - Throws: `LiftedError.notSmooth`; `CheckpointError` where a checkpoint to go on from does not fit; what the source
   ///   throws.
   func descend(
-    _ network: FeedForward<Element>, _ source: any SampleSource<Element>, _ basis: InputBasis<Element>,
+    _ network: FeedForward<Element>, _ source: any SampleSource<Element>, _ basis: InputBasis<Element>?,
     _ record: RunRecord, batchSize: Int
   ) throws -> Outcome {
+    func leaving(_ network: FeedForward<Element>) -> FeedForward<Element> {
+      basis?.leaving(network) ?? network
+    }
     var run = BatchedRun(
-      descent: try BatchDescent(basis.entering(network), settings: settings.batched, moments: basis.moments),
+      descent: try BatchDescent(
+        basis?.entering(network) ?? network, settings: settings.batched, moments: basis?.moments ?? []),
       source: source,
       record: record, limits: limits)
     let order = Minibatches(samples: source.samples, batchSize: batchSize, seed: settings.seed)
@@ -22,12 +27,12 @@ extension LiftedTraining {
       run.descent.proximityFactor = Element(Double.pow(Double(number), settings.batched.proximityGrowth))
       try run.visit(order.epoch(number - 1), checkpoints)
       guard run.status == .completed, let epoch = run.finishEpoch() else { continue }
-      report(epoch, basis.leaving(run.descent.network), phase: "epochs")
+      report(epoch, leaving(run.descent.network), phase: "epochs")
       try checkpoints?.offer { try run.transfer(&$0) }
     }
     if run.status != .numericalFailure { try checkpoints?.offer(isOver: true) { try run.transfer(&$0) } }
     return Outcome(
-      network: basis.leaving(run.descent.network), status: run.status, history: run.record.history)
+      network: leaving(run.descent.network), status: run.status, history: run.record.history)
   }
 }
 

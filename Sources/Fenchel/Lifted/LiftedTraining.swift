@@ -83,9 +83,12 @@ public struct LiftedTraining<Element: Scalar> {
     guard let batchSize = settings.batchSize, form == .fenchel else {
       return try sweep(network, x, loss, kind, record)
     }
+    guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
+    guard network.maps[0] == .dense else {
+      return try descend(network, MemorySamples(x: x, loss: loss), nil, record, batchSize: batchSize)
+    }
     let basis = try InputBasis(x, share: settings.inputShare)
     let turned = MemorySamples(x: basis.rotated(x), loss: loss)
-    guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
     return try descend(network, turned, basis, record, batchSize: batchSize)
   }
 
@@ -98,6 +101,12 @@ public struct LiftedTraining<Element: Scalar> {
       throw StreamError.method("all data in one batch do not come from a stream")
     }
     let record = RunRecord(after: checkpoints?.earlierSeconds ?? 0)
+    guard network.maps[0] == .dense else {
+      guard try source.batch([0]).loss.smoothness.isFinite else {
+        throw LiftedError.lossNotSmooth(source.problem.frame.kind)
+      }
+      return try descend(network, source, nil, record, batchSize: batchSize)
+    }
     let basis = try InputBasis<Element>(
       samples: source.samples, features: source.features, share: settings.inputShare
     ) { try source.batch($0).x }
@@ -160,7 +169,9 @@ extension LiftedTraining {
   ) throws -> Outcome {
     var record = record
     let layers = network.activations.count
-    let axes = try settings.inputShare < 1 ? InputAxes(network, x, share: settings.inputShare) : nil
+    let axes =
+      try settings.inputShare < 1 && network.maps[0] == .dense
+      ? InputAxes(network, x, share: settings.inputShare) : nil
     let program = try LiftedProgram(
       x: axes?.x ?? x, loss: loss, kind: kind, activations: network.activations, form: form,
       λ: [Element](repeating: Element(settings.λ), count: layers),

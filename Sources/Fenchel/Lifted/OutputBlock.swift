@@ -9,8 +9,10 @@ import LinearAlgebra
 /// & El Ghaoui 2019, eqs. 14 and 16). Samples are independent of each other.
 package struct OutputBlock<Element: Scalar>: MajorisedProblem {
   package let fit: LayerFit<Element>
-  /// The augmented weights of the layer above, (p + 1) × q with bias.
+  /// The augmented weights of the layer above, (p + 1) × q with bias where that is dense.
   let weights: Matrix<Element>
+  /// How they act on Z.
+  let map: LayerMap
   let hasBias: Bool
   let penalty: any LayerPenalty<Element>
   let λ: Element
@@ -18,39 +20,47 @@ package struct OutputBlock<Element: Scalar>: MajorisedProblem {
   package let u: Matrix<Element>
 
   package init(
-    fit: LayerFit<Element>, weights: Matrix<Element>, hasBias: Bool, penalty: any LayerPenalty<Element>,
-    weight λ: Element, toward u: Matrix<Element>
+    fit: LayerFit<Element>, weights: Matrix<Element>, map: LayerMap = .dense, hasBias: Bool,
+    penalty: any LayerPenalty<Element>, weight λ: Element, toward u: Matrix<Element>
   ) {
-    (self.fit, self.weights, self.hasBias) = (fit, weights, hasBias)
+    (self.fit, self.weights, self.map, self.hasBias) = (fit, weights, map, hasBias)
     (self.penalty, self.λ, self.u) = (penalty, λ, u)
   }
 
   package func image(of z: Matrix<Element>) -> Matrix<Element> {
-    var t = Matrix<Element>(z.rows, weights.columns)
-    affine(z, weights, hasBias: hasBias, into: &t)
+    var t = Matrix<Element>(z.rows, map.outputs(weights.columns))
+    map.apply(z, weights, hasBias: hasBias, into: &t)
     return t
   }
 
-  /// G Wᵀ.
+  /// A*(G Wᵀ), the adjoint of Z ↦ A(Z) W: of a dense layer G Wᵀ.
   package func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element> {
     var result = Matrix<Element>(gradient.rows, u.columns)
-    addPulled(gradient, scaledBy: 1, to: &result)
+    map.pullBack(gradient, weights, into: &result)
     return result
   }
 
-  /// Z ← Z + α G Wᵀ.
+  /// Z ← Z + α A*(G Wᵀ).
   func addPulled(_ gradient: Matrix<Element>, scaledBy α: Element, to z: inout Matrix<Element>) {
-    let (n, p, q) = (u.rows, u.columns, weights.columns)
-    withPointers(gradient, weights, &z.storage) { g, w, z in
-      Parallel.gemm(
-        .no, .yes, m: n, n: p, k: q, alpha: α, a: g, lda: q, b: w, ldb: q, beta: 1, c: z, ldc: p)
-    }
+    map.pullBack(gradient, weights, scaledBy: α, adding: true, into: &z)
   }
 
   package func remainder(_ z: Matrix<Element>) -> Element { λ * penalty.value(z, u) }
 
-  /// L: a bound on the curvature of f(Z W + 1 bᵀ) in Z. Cost of an eigenvalue problem of the smaller of p and q.
-  package func majorant() -> Element { fit.smoothness * squaredNorm(weights, rows: u.columns) }
+  /// L: a bound on the curvature of f(A(Z) W̃) in Z. Cost of an eigenvalue problem of the smaller of p and q; of a
+  /// convolution that of 40 images, for an estimate with a margin.
+  package func majorant() -> Element { fit.smoothness * squaredNorm }
+
+  /// ‖Z ↦ A(Z) W‖₂².
+  private var squaredNorm: Element {
+    switch map {
+    case .dense: return Fenchel.squaredNorm(weights, rows: u.columns)
+    case .averages(let pooling):
+      return Fenchel.squaredNorm(weights, rows: pooling.output.count) * Element(pooling.squaredNorm)
+    case .convolution(let convolution):
+      return ConvolutionOperator(convolution, weights).squaredNormEstimate() * 1.05
+    }
+  }
 
   /// prox of (λ/L) D(·, U) at Y − G/L.
   package func minimiser(
@@ -108,7 +118,8 @@ extension OutputBlock {
     var fit = fit
     if case .loss(let loss) = fit { fit = .loss(loss.restricted(toSamples: ArraySlice(rows))) }
     return OutputBlock(
-      fit: fit, weights: weights, hasBias: hasBias, penalty: penalty, weight: λ, toward: u.selectingRows(rows)
+      fit: fit, weights: weights, map: map, hasBias: hasBias, penalty: penalty, weight: λ,
+      toward: u.selectingRows(rows)
     )
   }
 
@@ -124,15 +135,23 @@ extension OutputBlock {
 
   /// One step from the forward pass, where Z = φ(U) and T is its image: a Newton step in S = T where that applies, and
   /// elsewhere φ(U − c G(L + cWᵀW)⁻¹Wᵀ), c = L/(κλ), G = ∇f(T), L its bound on curvature: Newton's step for
-  /// a quadratic fit, were nothing clipped.
+  /// a quadratic fit, were nothing clipped. Through averages P, PPᵀ = σI, it is σWᵀW; through a convolution a step of the
+  /// majorant.
   func singleStep(from t: Matrix<Element>, outputs z: Matrix<Element>) -> Matrix<Element> {
     if let newton = OutputNewton(self) { return newton.singleStep(from: t) }
     var gradient = t
     fit.gradient(at: t, into: &gradient)
-    let (p, c) = (u.columns, fit.smoothness / (penalty.curvature * λ))
-    let w = weights.firstRows(p)
+    var share: Element = 1
+    switch map {
+    case .dense: break
+    case .averages(let pooling): share = Element(pooling.squaredNorm)
+    case .convolution:
+      return minimiser(of: majorant(), at: z, slope: pullBack(gradient))
+    }
+    let c = fit.smoothness / (penalty.curvature * λ)
+    let w = weights.firstRows(map.weightRows ?? u.columns)
     var system = gramMatrix(w, .yes)
-    system.scale(by: c)
+    system.scale(by: c * share)
     for i in 0..<system.rows { system[i, i] += 1 }
     guard let factor = try? Cholesky(system) else { return z }
     let damped = factor.solve(gradient.transposed).transposed

@@ -20,7 +20,7 @@ struct OutputNewton<Element: Scalar> {
 
   /// Nil where φ does not act entry by entry, or the layer above is not the last one, or too wide.
   init?(_ block: OutputBlock<Element>) {
-    guard case .loss(let loss) = block.fit, block.weights.columns <= Self.widest,
+    guard case .loss(let loss) = block.fit, block.map == .dense, block.weights.columns <= Self.widest,
       block.penalty.divergence.isEntrywise
     else { return nil }
     (self.block, self.loss) = (block, loss)

@@ -16,7 +16,7 @@ extension WeightBlock {
   package func solveSketched(
     from start: Matrix<Element>, by sketch: CountSketch<Element>, tolerance: Element, maximumSteps: Int
   ) throws -> Matrix<Element> {
-    let factor = try majorant(gram: gramMatrix(sketch(inputs), .yes))
+    let factor = try majorant(gram: inputs.matrix.map { gramMatrix(sketch($0), .yes) } ?? inputs.gram)
     let t = image(of: start)
     var slope = t
     fit.gradient(at: t, into: &slope)

@@ -10,8 +10,8 @@ import LinearAlgebra
 /// that one step solves these ridge regressions.
 package struct WeightBlock<Element: Scalar>: MajorisedProblem {
   package let fit: LayerFit<Element>
-  /// X̃: n × (d + 1), or n × d without bias.
-  let inputs: Matrix<Element>
+  /// X̃: n × (d + 1), or n × d without bias; of a convolution its patches.
+  let inputs: LayerInputs<Element>
   let hasBias: Bool
   let ρ: Element
   let γ: Element
@@ -21,21 +21,28 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
   let gram: Matrix<Element>?
 
   package init(
-    fit: LayerFit<Element>, inputs: Matrix<Element>, hasBias: Bool, ridge ρ: Element,
+    fit: LayerFit<Element>, inputs: LayerInputs<Element>, hasBias: Bool, ridge ρ: Element,
     proximity γ: Element = 0, center: Matrix<Element>, gram: Matrix<Element>? = nil
   ) {
     (self.fit, self.inputs, self.hasBias) = (fit, inputs, hasBias)
     (self.ρ, self.γ, self.center, self.gram) = (ρ, γ, center, gram)
   }
 
+  /// The block of a dense layer with its inputs as a matrix.
+  package init(
+    fit: LayerFit<Element>, inputs: Matrix<Element>, hasBias: Bool, ridge ρ: Element,
+    proximity γ: Element = 0, center: Matrix<Element>
+  ) {
+    self.init(
+      fit: fit, inputs: .matrix(inputs), hasBias: hasBias, ridge: ρ, proximity: γ, center: center)
+  }
+
   /// L X̃ᵀSX̃ + 2ρI + 2γI, ρ not on the bias, with a trifle on its diagonal against rounding. Cost n(d + 1)² where the
   /// Gram matrix is not known, and d³/3.
   package func majorant() throws -> Cholesky<Element> {
-    guard let s = fit.sampleWeights else { return try majorant(gram: gram ?? gramMatrix(inputs, .yes)) }
+    guard let s = fit.sampleWeights else { return try majorant(gram: gram ?? inputs.gram) }
     let largest = s.max() ?? 1
-    var scaled = inputs
-    scaled.scaleRows(by: s.map { ($0 / largest).squareRoot() })
-    return try majorant(gram: gramMatrix(scaled, .yes))
+    return try majorant(gram: inputs.gram(weightedBy: s.map { $0 / largest }))
   }
 
   /// The same with another matrix for X̃ᵀSX̃.
@@ -51,11 +58,9 @@ package struct WeightBlock<Element: Scalar>: MajorisedProblem {
     return try Cholesky(m)
   }
 
-  package func image(of w: Matrix<Element>) -> Matrix<Element> { matrixProduct(inputs, w) }
+  package func image(of w: Matrix<Element>) -> Matrix<Element> { inputs.product(w) }
 
-  package func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element> {
-    matrixProduct(inputs, .yes, gradient)
-  }
+  package func pullBack(_ gradient: Matrix<Element>) -> Matrix<Element> { inputs.pullBack(gradient) }
 
   package func remainder(_ w: Matrix<Element>) -> Element {
     var value = ρ * squaredWeights(w, hasBias: hasBias)

@@ -1,88 +1,96 @@
 import ConvexOptimization
 import LinearAlgebra
 
-/// A feed-forward network in the making, X_{l+1} = φ_l(X_l W_l + 1 b_lᵀ) with the output X_L W_L + 1 b_Lᵀ: what methods
-/// that train layer by layer change, in their own precision.
+/// A feed-forward network in the making, X_{l+1} = φ_l(A_l(X_l) W̃_l) with the output A_L(X_L) W̃_L: what methods that train
+/// layer by layer change, in their own precision. Of dense layers A(X) W̃ = X W + 1 bᵀ; others convolve or average images.
 public struct FeedForward<Element: Scalar>: Sendable, Equatable {
-  /// (W_l; b_lᵀ) for l = 0 … L: (d_l + 1) × d_{l+1} with the bias as the last row, or d_l × d_{l+1} without.
+  /// W̃_l = (W_l; b_lᵀ) for l = 0 … L: of a dense layer (d_l + 1) × d_{l+1} with the bias as the last row, or d_l × d_{l+1}
+  /// without; of a convolution one column a filter.
   public var weights: [Matrix<Element>]
+  /// A_0 … A_L.
+  public let maps: [LayerMap]
   /// φ_0 … φ_{L−1} of the hidden layers.
   public let activations: [Activation]
   public let hasBias: Bool
 
+  /// - Parameter maps: one a layer; all are dense where none are given.
   /// - Throws: `FeedForwardError` where there is not one activation less than there are weights, a layer has no
-  ///   entries, or neighbours do not fit.
-  public init(weights: [Matrix<Element>], activations: [Activation], hasBias: Bool = true) throws {
+  ///   entries, neighbours do not fit, or weights are of another shape than their map.
+  public init(
+    weights: [Matrix<Element>], maps: [LayerMap]? = nil, activations: [Activation], hasBias: Bool = true
+  ) throws {
     guard weights.count == activations.count + 1 else {
       throw FeedForwardError.activations(activations.count, layers: weights.count)
     }
+    let maps = maps ?? [LayerMap](repeating: .dense, count: weights.count)
+    guard maps.count == weights.count else {
+      throw FeedForwardError.maps(maps.count, layers: weights.count)
+    }
     let constant = hasBias ? 1 : 0
+    var before: Int?
     for (index, w) in weights.enumerated() {
       guard w.rows > constant, w.columns > 0 else { throw FeedForwardError.width(layer: index) }
-      guard index == 0 || w.rows - constant == weights[index - 1].columns else {
-        throw FeedForwardError.mismatch(
-          layer: index, inputs: w.rows - constant, outputsBefore: weights[index - 1].columns)
+      let inputs = maps[index].inputs(w.rows - constant)
+      guard before == nil || inputs == before else {
+        throw FeedForwardError.mismatch(layer: index, inputs: inputs, outputsBefore: before ?? 0)
       }
+      try Self.check(w, maps[index], constant, layer: index)
+      before = maps[index].outputs(w.columns)
     }
     self.weights = weights
+    self.maps = maps
     self.activations = activations
     self.hasBias = hasBias
   }
 
-  /// The layers of a trained network, to go on from.
-  ///
-  /// - Throws: `FeedForwardError.form` unless dense layers and activations alternate, dense ones first and last.
-  public init(_ network: Network, hasBias: Bool = true) throws {
-    var (weights, activations): ([Matrix<Element>], [Activation]) = ([], [])
-    for (index, layer) in network.layers.enumerated() {
-      switch layer {
-      case .dense(let dense) where index.isMultiple(of: 2):
-        weights.append(Self.augmented(dense, hasBias: hasBias).converted(to: Element.self))
-      case .activation(let activation) where !index.isMultiple(of: 2): activations.append(activation)
-      default: throw FeedForwardError.form(layer: index)
-      }
+  private static func check(
+    _ w: Matrix<Element>, _ map: LayerMap, _ constant: Int, layer: Int
+  ) throws(FeedForwardError) {
+    let rows = map.weightRows ?? w.rows - constant
+    var columns = w.columns
+    if case .convolution(let convolution) = map { columns = convolution.filters }
+    guard w.rows - constant == rows, w.columns == columns else {
+      throw .weights(
+        layer: layer, rows: w.rows - constant, columns: w.columns, neededRows: rows, neededColumns: columns)
     }
-    try self.init(weights: weights, activations: activations, hasBias: hasBias)
-  }
-
-  private static func augmented(_ dense: Dense, hasBias: Bool) -> Matrix<Double> {
-    guard hasBias else { return dense.weights }
-    return Matrix(
-      dense.weights.rows + 1, dense.weights.columns, storage: dense.weights.storage + dense.bias)
   }
 
   /// d_0, …, d_{L+1}: the widths of the input, the hidden layers and the output.
   public var widths: [Int] {
-    weights.map { $0.rows - (hasBias ? 1 : 0) } + [weights[weights.count - 1].columns]
+    let constant = hasBias ? 1 : 0
+    return weights.indices.map { maps[$0].inputs(weights[$0].rows - constant) } + [
+      outputs(ofLayer: weights.count - 1)
+    ]
   }
 
-  /// The network as a plain value.
-  ///
-  /// - Throws: `NetworkError.notFinite` where a weight is NaN or infinite.
-  public func network() throws -> Network {
-    var layers: [Layer] = []
-    for (index, w) in weights.enumerated() {
-      let wide = w.converted(to: Double.self)
-      let inputs = widths[index]
-      let matrix = wide.firstRows(inputs)
-      let bias = hasBias ? wide.row(inputs) : [Double](repeating: 0, count: w.columns)
-      layers.append(.dense(try Dense(weights: matrix, bias: bias)))
-      if index < activations.count { layers.append(.activation(activations[index])) }
-    }
-    return try Network(layers: layers)
+  /// d_{l+1}.
+  public func outputs(ofLayer l: Int) -> Int { maps[l].outputs(weights[l].columns) }
+
+  /// Whether every layer is dense, without averages before it.
+  public var isDense: Bool { maps.allSatisfy { $0 == .dense } }
+
+  /// - Throws: `FeedForwardError.denseOnly` for a method that trains dense layers only.
+  func requireDense(for method: String) throws(FeedForwardError) {
+    if let layer = maps.firstIndex(where: { $0 != .dense }) { throw .denseOnly(method, layer: layer) }
   }
 
-  /// U ← X W_l + 1 b_lᵀ for X: n × d_l. Cost 2n d_l d_{l+1}.
+  /// U ← A_l(X) W̃_l for X: n × d_l. Cost 2n d_l d_{l+1} of a dense layer.
   public func preactivate(_ x: Matrix<Element>, layer l: Int, into u: inout Matrix<Element>) {
-    affine(x, weights[l], hasBias: hasBias, into: &u)
+    maps[l].apply(x, weights[l], hasBias: hasBias, into: &u)
+  }
+
+  /// U_l for X: n × d_l.
+  func preactivations(_ x: Matrix<Element>, layer l: Int) -> Matrix<Element> {
+    var u = Matrix<Element>(x.rows, outputs(ofLayer: l))
+    preactivate(x, layer: l, into: &u)
+    return u
   }
 
   /// f(X): n × d_{L+1}. Cost 2n times the number of weights.
   public func output(_ x: Matrix<Element>) -> Matrix<Element> {
     var input = x
     for l in weights.indices {
-      var u = Matrix<Element>(x.rows, weights[l].columns)
-      preactivate(input, layer: l, into: &u)
+      var u = preactivations(input, layer: l)
       if l < activations.count { activations[l].divergence(Element.self).map(&u) }
       input = u
     }
@@ -112,8 +120,12 @@ func affine<Element: Scalar>(
 public enum FeedForwardError: Error, CustomStringConvertible, Sendable, Equatable {
   case activations(Int, layers: Int)
   case width(layer: Int)
+  case maps(Int, layers: Int)
   case mismatch(layer: Int, inputs: Int, outputsBefore: Int)
+  /// Weights are of another shape than the layer's convolution or averages need.
+  case weights(layer: Int, rows: Int, columns: Int, neededRows: Int, neededColumns: Int)
   case form(layer: Int)
+  case denseOnly(String, layer: Int)
 
   public var description: String {
     switch self {
@@ -122,8 +134,14 @@ public enum FeedForwardError: Error, CustomStringConvertible, Sendable, Equatabl
     case .width(let layer): "layer \(layer) has no inputs or no outputs"
     case .mismatch(let layer, let inputs, let outputs):
       "layer \(layer) takes \(inputs) inputs, the layer before gives \(outputs)"
+    case .maps(let count, let layers): "\(count) maps for \(layers) layers of weights; give one for each"
+    case .weights(let layer, let rows, let columns, let neededRows, let neededColumns):
+      "layer \(layer) has \(rows) × \(columns) weights, its inputs and filters need \(neededRows) × \(neededColumns)"
     case .form(let layer):
-      "layer \(layer) of the network to start from is not one of dense layers with activations between them"
+      "layer \(layer) of the network to start from is not one of dense layers, convolutions and averages with activations "
+        + "after all weights but the last"
+    case .denseOnly(let method, let layer):
+      "\(method) trains dense layers only, and layer \(layer) is none; take --model fenchel or mlp"
     }
   }
 }

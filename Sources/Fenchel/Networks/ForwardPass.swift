@@ -12,8 +12,7 @@ package struct ForwardPass<Element: Scalar>: Sendable {
   /// Cost 2n times the number of weights.
   package init(_ network: FeedForward<Element>, _ x: Matrix<Element>) {
     for l in network.weights.indices {
-      var u = Matrix<Element>(x.rows, network.weights[l].columns)
-      network.preactivate(l == 0 ? x : outputs[l - 1], layer: l, into: &u)
+      let u = network.preactivations(l == 0 ? x : outputs[l - 1], layer: l)
       if l < network.activations.count {
         var v = u
         network.activations[l].divergence(Element.self).map(&v)

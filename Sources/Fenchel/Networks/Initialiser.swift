@@ -26,10 +26,22 @@ public enum Initialiser: String, Codable, Sendable, CaseIterable {
     widths: [Int], activations: [Activation], hasBias: Bool = true, bias: Double = 0, seed: UInt64,
     _: Element.Type = Element.self
   ) throws -> FeedForward<Element> {
+    for l in 0..<max(widths.count - 1, 0) where widths[l] <= 0 || widths[l + 1] <= 0 {
+      throw FeedForwardError.width(layer: l)
+    }
+    let layers = zip(widths, widths.dropFirst()).map { LayerShape(map: .dense, rows: $0, columns: $1) }
+    return try feedForward(layers, activations: activations, hasBias: hasBias, bias: bias, seed: seed)
+  }
+
+  /// The same for layers of any kind. A convolution has as many inputs as its kernel has weights, and as many outputs as
+  /// see an input.
+  func feedForward<Element: Scalar>(
+    _ layers: [LayerShape], activations: [Activation], hasBias: Bool, bias: Double, seed: UInt64,
+    _: Element.Type = Element.self
+  ) throws -> FeedForward<Element> {
     var weights: [Matrix<Element>] = []
-    for l in 0..<max(widths.count - 1, 0) {
-      guard widths[l] > 0, widths[l + 1] > 0 else { throw FeedForwardError.width(layer: l) }
-      var w = draw(widths[l], widths[l + 1], Philox(seed: seed, stream: UInt64(l)), Element.self)
+    for (l, layer) in layers.enumerated() {
+      var w = draw(layer, Philox(seed: seed, stream: UInt64(l)), Element.self)
       if hasBias {
         w = Matrix(
           w.rows + 1, w.columns,
@@ -37,25 +49,27 @@ public enum Initialiser: String, Codable, Sendable, CaseIterable {
       }
       weights.append(w)
     }
-    return try FeedForward(weights: weights, activations: activations, hasBias: hasBias)
+    return try FeedForward(
+      weights: weights, maps: layers.map(\.map), activations: activations, hasBias: hasBias)
   }
 
   private func draw<Element: Scalar>(
-    _ inputs: Int, _ outputs: Int, _ random: Philox, _: Element.Type
+    _ layer: LayerShape, _ random: Philox, _: Element.Type
   ) -> Matrix<Element> {
     var w: Matrix<Element>
+    let (rows, columns, fans) = (layer.rows, layer.columns, layer.fans)
     switch self {
     case .normal, .wideNormal:
-      w = random.normalMatrix(inputs, outputs)
+      w = random.normalMatrix(rows, columns)
       w.scale(by: self == .normal ? 0.01 : Element(0.1.squareRoot()))
     case .xavier, .lifted:
-      w = random.uniformMatrix(inputs, outputs)
-      let half = Matrix<Element>(inputs, outputs, fill: 0.5)
+      w = random.uniformMatrix(rows, columns)
+      let half = Matrix<Element>(rows, columns, fill: 0.5)
       w.add(-1, half)
-      w.scale(by: Element(2 * (6 / Double(inputs + outputs)).squareRoot()))
+      w.scale(by: Element(2 * (6 / Double(fans.in + fans.out)).squareRoot()))
     case .varianceScaling:
-      w = random.normalMatrix(inputs, outputs)
-      w.scale(by: Element((2 / Double(inputs)).squareRoot()))
+      w = random.normalMatrix(rows, columns)
+      w.scale(by: Element((2 / Double(fans.in)).squareRoot()))
     }
     return w
   }

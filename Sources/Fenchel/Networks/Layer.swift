@@ -11,6 +11,10 @@ public enum Layer: Sendable, Equatable {
   case activation(Activation)
   /// x ↦ Σ_i 1[xᵀg_i > 0] xᵀw_{i,j}.
   case gated(Gated)
+  /// Images ↦ their convolution with filters.
+  case convolution(ConvolutionLayer)
+  /// Images ↦ averages over squares of their pixels.
+  case averages(AveragePooling)
 
   /// The layer behind the case.
   public var content: any LayerContent {
@@ -18,16 +22,20 @@ public enum Layer: Sendable, Equatable {
     case .dense(let layer): layer
     case .activation(let activation): activation
     case .gated(let layer): layer
+    case .convolution(let layer): layer
+    case .averages(let layer): layer
     }
   }
 
   /// Rebuilds a layer from what `LayerContent.attributes` and `tensors` gave.
   ///
   /// - Throws: `NetworkError` where an attribute or a tensor is missing or has the wrong shape.
-  static func read(kind: String, from parts: LayerParts) throws -> Layer {
+  package static func read(kind: String, from parts: LayerParts) throws -> Layer {
     switch kind {
     case Dense.kind: .dense(try Dense(from: parts))
     case Gated.kind: .gated(try Gated(from: parts))
+    case ConvolutionLayer.kind: .convolution(try ConvolutionLayer(from: parts))
+    case AveragePooling.kind: .averages(try AveragePooling(from: parts))
     default:
       if let activation = try Activation(kind: kind, from: parts) {
         .activation(activation)
@@ -60,10 +68,14 @@ public protocol LayerContent: Sendable {
 }
 
 /// The attributes and tensors of one layer, on the way from a file.
-struct LayerParts {
-  var index: Int
-  var attributes: [String: Int]
-  var tensors: [String: Tensor]
+package struct LayerParts {
+  package var index: Int
+  package var attributes: [String: Int]
+  package var tensors: [String: Tensor]
+
+  package init(index: Int, attributes: [String: Int], tensors: [String: Tensor]) {
+    (self.index, self.attributes, self.tensors) = (index, attributes, tensors)
+  }
 
   func attribute(_ name: String) throws -> Int {
     guard let value = attributes[name] else { throw NetworkError.missing(index, name) }

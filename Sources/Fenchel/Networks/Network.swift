@@ -64,7 +64,7 @@ public struct Network: Sendable, Equatable {
       switch layer {
       case .activation: total += width
       case .gated(let gated): total += gated.activeVectors
-      case .dense: break
+      case .dense, .convolution, .averages: break
       }
       width = layer.content.outputs ?? width
     }
@@ -103,7 +103,7 @@ public struct Network: Sendable, Equatable {
     for layer in layers {
       switch layer {
       case .gated(let gated): widest = max(widest, gated.weights.rows)
-      case .dense, .activation: widest = max(widest, layer.content.outputs ?? 0)
+      case .dense, .activation, .convolution, .averages: widest = max(widest, layer.content.outputs ?? 0)
       }
     }
     return min(1024, max(16, (1 << 22) / max(widest, 1)))

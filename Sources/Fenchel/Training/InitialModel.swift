@@ -29,6 +29,7 @@ public struct InitialModel: Sendable {
     var layers = LayerSettings(for: kind)
     let (hidden, activations) = (hidden, activations)
     layers.hidden = hidden
+    layers.architecture = plan
     layers.activation = activations.first ?? layers.activation
     layers.initialModel = source
     return layers
@@ -40,13 +41,39 @@ public struct InitialModel: Sendable {
     return widths.dropLast()
   }
 
+  /// The hidden layers where they are not all dense.
+  private var plan: LayerPlan? {
+    var (steps, image): ([LayerPlan.Step], ImageShape?) = ([], nil)
+    for layer in model.network.layers {
+      switch layer {
+      case .dense(let dense): steps.append(.dense(dense.weights.columns))
+      case .averages(let pooling):
+        image = image ?? pooling.input
+        steps.append(.pooling(pooling.size))
+      case .convolution(let layer):
+        let all = layer.convolution
+        image = image ?? all.input
+        steps.append(
+          .convolution(
+            channels: all.filters, height: all.kernelHeight, width: all.kernelWidth, stride: all.stride,
+            padding: all.padding))
+      case .activation, .gated: break
+      }
+    }
+    return image.map { LayerPlan(steps: steps.dropLast(), image: $0) }
+  }
+
   private var activations: [Activation] {
     model.network.layers.compactMap { if case .activation(let activation) = $0 { activation } else { nil } }
   }
 
   private var hasBias: Bool {
     model.network.layers.contains { layer in
-      if case .dense(let dense) = layer { dense.bias.contains { $0 != 0 } } else { false }
+      switch layer {
+      case .dense(let dense): dense.bias.contains { $0 != 0 }
+      case .convolution(let layer): layer.bias.contains { $0 != 0 }
+      default: false
+      }
     }
   }
 
@@ -57,7 +84,7 @@ public struct InitialModel: Sendable {
     guard !settings.model.isConvexProgram else { throw InitialModelError.convexProgram(settings.model) }
     var settings = settings
     let wanted = settings.layers ?? layers(for: settings.model)
-    try check(hidden: wanted.hidden, wanted.activation, outputs: nil)
+    try check(wanted, outputs: nil)
     guard settings.bias || !hasBias else { throw InitialModelError.bias(source) }
     settings.layers = wanted
     settings.layers?.initialModel = source
@@ -74,17 +101,17 @@ public struct InitialModel: Sendable {
   }
 
   /// Throws unless hidden layers, and outputs where they are known, are the model's.
-  private func check(hidden wanted: [Int], _ activation: Activation, outputs: Int?) throws {
+  private func check(_ wanted: LayerSettings, outputs: Int?) throws {
     let (inputs, own) = (model.network.inputs, model.network.outputs)
     let outputs = outputs ?? own
-    let fits =
-      wanted == hidden && outputs == own && activations.allSatisfy { $0 == activation }
-    guard !fits else { return }
+    let layers = try (plan ?? .dense(hidden)).layers(inputs: inputs, outputs: own, image: nil)
+    let other = try wanted.plan.layers(inputs: inputs, outputs: outputs, image: plan?.image)
+    guard layers != other || activations.contains(where: { $0 != wanted.activation }) else { return }
     throw InitialModelError.architecture(
-      source, Architecture(widths: [inputs] + hidden + [own], activations: activations),
+      source, Architecture(widths: [inputs] + layers.map(\.outputs), activations: activations),
       wanted: Architecture(
-        widths: [inputs] + wanted + [outputs],
-        activations: [Activation](repeating: activation, count: wanted.count)))
+        widths: [inputs] + other.map(\.outputs),
+        activations: [Activation](repeating: wanted.activation, count: wanted.hiddenLayers)))
   }
 
   /// The weights to start from on a problem.
@@ -93,7 +120,7 @@ public struct InitialModel: Sendable {
   func feedForward<Element: Scalar>(
     for problem: ProblemFrame, _ layers: LayerSettings, _: Element.Type
   ) throws -> FeedForward<Element> {
-    try check(hidden: layers.hidden, layers.activation, outputs: problem.outputs)
+    try check(layers, outputs: problem.outputs)
     return try FeedForward(model.network, hasBias: problem.hasBias)
   }
 }

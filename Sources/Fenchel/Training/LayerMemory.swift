@@ -4,8 +4,10 @@ import LinearAlgebra
 /// and in the training's precision, copies of the weights, curvatures, and the outputs of all layers for the samples
 /// that are visited together.
 struct LayerMemory {
-  /// d_0, …, d_{L+1}, with the bias counted among the inputs of each layer.
-  private let widths: [Double]
+  /// d_0 and d_{L+1}.
+  private let ends: (inputs: Double, outputs: Double)
+  /// Entries of all weights with their biases, of all squares of as many rows, and of all outputs of a sample.
+  private var weights = 0.0, squares = 0.0, width = 0.0
   private let samples: Double
   /// Samples that are visited together.
   private let batch: Double
@@ -22,9 +24,15 @@ struct LayerMemory {
   init(
     _ problem: ProblemFrame, _ layers: LayerSettings, model: ModelKind, bytesPerElement: Int,
     isStreamed: Bool = false
-  ) {
-    let bias = problem.hasBias ? 1 : 0
-    widths = ([problem.columns + bias] + layers.hidden.map { $0 + bias } + [problem.outputs]).map(Double.init)
+  ) throws {
+    let bias = problem.hasBias ? 1.0 : 0
+    ends = (Double(problem.columns) + bias, Double(problem.outputs))
+    for layer in try layers.shapes(for: problem) {
+      let rows = Double(layer.rows) + bias
+      weights += rows * Double(layer.columns)
+      squares += rows * rows
+      width += Double(layer.outputs) + bias
+    }
     samples = Double(problem.rows)
     self.isStreamed = isStreamed
     let visitsAll = model.needsAllSamples || layers.initialiser == .lifted || layers.dualSteps != nil
@@ -38,11 +46,9 @@ struct LayerMemory {
 
   /// The sum of all.
   var bytes: Int {
-    let weights = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
-    let squares = widths.dropLast().reduce(0) { $0 + $1 * $1 }
-    let outputs = batch * widths.dropFirst().reduce(0, +)
-    let data = isStreamed ? 0 : samples * (widths[0] + widths[widths.count - 1])
-    var elements = data + batch * widths[0]
+    let outputs = batch * width
+    let data = isStreamed ? 0 : samples * (ends.inputs + ends.outputs)
+    var elements = data + batch * ends.inputs
     switch (model, optimizer) {
     case (.mlp, .kfac): elements += 10 * weights + 6 * squares + 6 * outputs
     case (.mlp, .lbfgs): elements += 26 * weights + 2 * outputs
@@ -51,12 +57,12 @@ struct LayerMemory {
     default: break
     }
     if hasBlocks {
-      elements += (isStreamed ? batch : samples) * widths[0] + 5 * weights + 4 * squares + 12 * outputs
+      elements += (isStreamed ? batch : samples) * ends.inputs + 5 * weights + 4 * squares + 12 * outputs
     }
     if isAccelerated { elements += Double(2 * LiftedSettings().acceleration + 2) * weights }
     // Raw and scaled, in Double. Of a stream only a piece at a time, as read too, and the order of the samples.
     let piece = max(batch, Double(StreamedData.pieceRows))
-    let asRead = isStreamed ? 3 * piece * widths[0] * 8 + 16 * samples : 2 * samples * widths[0] * 8
+    let asRead = isStreamed ? 3 * piece * ends.inputs * 8 + 16 * samples : 2 * samples * ends.inputs * 8
     return Int(min(asRead + elements * bytesPerElement, 1e18))
   }
 

@@ -5,6 +5,8 @@ import LinearAlgebra
 public struct LayerSettings: Codable, Sendable, Equatable {
   /// Widths of the hidden layers.
   public var hidden = [300]
+  /// The hidden layers where they are not all dense, in place of their widths.
+  public var architecture: LayerPlan?
   public var activation = Activation.relu
   public var initialiser = Initialiser.xavier
   /// The model whose weights training began with, where it did.
@@ -43,12 +45,23 @@ public struct LayerSettings: Codable, Sendable, Equatable {
 
   /// The network that training starts from, for data of d features and c outputs.
   ///
-  /// - Throws: `FeedForwardError` for a width below 1.
+  /// - Throws: `FeedForwardError` for a width below 1; `LayerPlanError` where layers do not fit the data or each other.
   func start<Element: Scalar>(
-    inputs d: Int, outputs c: Int, hasBias: Bool, seed: UInt64, _: Element.Type
+    for problem: ProblemFrame, seed: UInt64, _: Element.Type
   ) throws -> FeedForward<Element> {
     try initialiser.feedForward(
-      widths: [d] + hidden + [c], activations: [Activation](repeating: activation, count: hidden.count),
-      hasBias: hasBias, bias: 0.1, seed: seed)
+      shapes(for: problem), activations: [Activation](repeating: activation, count: hiddenLayers),
+      hasBias: problem.hasBias, bias: 0.1, seed: seed)
   }
+
+  /// The layers of the network for some data.
+  func shapes(for problem: ProblemFrame) throws -> [LayerShape] {
+    try plan.layers(inputs: problem.columns, outputs: problem.outputs, image: problem.schema.imageShape)
+  }
+
+  /// The hidden layers.
+  public var plan: LayerPlan { architecture ?? .dense(hidden) }
+
+  /// L.
+  public var hiddenLayers: Int { plan.hiddenLayers }
 }

@@ -65,9 +65,10 @@ struct LayerTraining {
     try checkMemory(layers, Element.self)
     let drawn: FeedForward<Element> =
       try start?.feedForward(for: problem, layers, Element.self)
-      ?? layers.start(
-        inputs: problem.columns, outputs: problem.outputs, hasBias: problem.hasBias, seed: settings.seed,
-        Element.self)
+      ?? layers.start(for: problem, seed: settings.seed, Element.self)
+    if ![.fenchel, .lifted, .mlp].contains(settings.model) {
+      try drawn.requireDense(for: settings.model.rawValue)
+    }
     switch data {
     case .memory(let all): return try run(from: drawn, all, layers)
     case .streamed(let all): return try run(from: drawn, StreamedSamples<Element>(problem: all), layers)
@@ -77,7 +78,7 @@ struct LayerTraining {
   private func checkMemory<Element: Scalar>(_ layers: LayerSettings, _: Element.Type) throws {
     var isStreamed = false
     if case .streamed = data { isStreamed = true }
-    let memory = LayerMemory(
+    let memory = try LayerMemory(
       problem, layers, model: settings.model, bytesPerElement: MemoryLayout<Element>.stride,
       isStreamed: isStreamed)
     try memory.check(limit: settings.memoryLimit)
@@ -171,7 +172,7 @@ struct LayerTraining {
   }
 
   private func liftedSettings(_ layers: LayerSettings) throws -> LiftedSettings {
-    var lifted = LiftedSettings(hiddenLayers: layers.hidden.count)
+    var lifted = LiftedSettings(hiddenLayers: layers.hiddenLayers)
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
@@ -181,7 +182,7 @@ struct LayerTraining {
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
     let leavesOut = settings.model == .fenchel && problem.isImage && isOwn
     lifted.inputShare =
-      layers.inputShare ?? (leavesOut ? LiftedSettings.imageShare(hiddenLayers: layers.hidden.count) : 1)
+      layers.inputShare ?? (leavesOut ? LiftedSettings.imageShare(hiddenLayers: layers.hiddenLayers) : 1)
     if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
     return lifted
   }

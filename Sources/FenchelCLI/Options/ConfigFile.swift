@@ -83,16 +83,17 @@ struct ConfigFile {
     }
   }
 
-  /// The settings by their names.
-  var options: NamedOptions {
-    get throws { NamedOptions(try pairs.map { ($0.key, try text(of: $0)) }) }
+  /// The settings by their names, which are among these.
+  func options(of kinds: [String: ConfigKey.Kind] = ConfigKey.kinds) throws -> NamedOptions {
+    NamedOptions(try pairs.map { ($0.key, try text(of: $0, kinds)) })
   }
 
-  private func text(of pair: (key: String, value: Node, line: Int)) throws -> String {
+  private func text(
+    of pair: (key: String, value: Node, line: Int), _ kinds: [String: ConfigKey.Kind]
+  ) throws -> String {
     let (key, value, line) = pair
-
-    guard let kind = ConfigKey.kinds[key] else {
-      let hint = Suggestion.phrase(for: key, among: ConfigKey.kinds.keys)
+    guard let kind = kinds[key] else {
+      let hint = Suggestion.phrase(for: key, among: kinds.keys)
       throw ConfigError(path, line, "there is no option `\(key)`\(hint)")
     }
     return try ConfigKey.text(of: value, as: kind) { problem in

@@ -7,6 +7,12 @@ struct LayerOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Widths of the hidden layers (default: 300).", valueName: "width,…"))
   var hidden: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Convolutional layers in place of --hidden: lenet-5, or a YAML file of layers.",
+      valueName: "lenet-5|file"))
+  var architecture: String?
+
   @Option(help: ArgumentHelp("Activation of the hidden layers (default: relu).", valueName: "name[:number]"))
   var activation: String?
 
@@ -90,6 +96,9 @@ struct LayerOptions: ParsableArguments {
     if initialModel != nil && initialiser != nil {
       throw ValidationError("--init and --initialiser exclude each other; give one")
     }
+    if architecture != nil && hidden != nil {
+      throw ValidationError("--architecture and --hidden exclude each other; give one")
+    }
     _ = try widths()
     _ = try namedActivation()
     _ = try namedNumbers()
@@ -120,6 +129,10 @@ struct LayerOptions: ParsableArguments {
       ("--hidden", hidden != nil), ("--activation", activation != nil), ("--epochs", epochs != nil),
       ("--init", initialModel != nil), ("--initialiser", initialiser != nil),
     ]
+    let convolutional = [ModelKind.fenchel, .lifted, .mlp]
+    try refuse(
+      convolutional.contains(model) ? [] : [("--architecture", architecture != nil)], for: model,
+      take: convolutional)
     let batched = [("--batch-size", batchSize != nil)]
     let ordinary = [
       ("--optimizer", optimizer != nil), ("--learning-rate", learningRate != nil),
@@ -139,9 +152,10 @@ struct LayerOptions: ParsableArguments {
     guard !model.isConvexProgram else { return nil }
     var settings = start?.layers(for: model) ?? LayerSettings(for: model)
     settings.numbers = try model.numbers(with: try namedNumbers())
-    if let widths = try widths() { settings.hidden = widths }
+    if let widths = try widths() { (settings.hidden, settings.architecture) = (widths, nil) }
+    if let architecture { settings.architecture = try ArchitectureFile.plan(architecture) }
     if model == .fenchel {
-      settings.batchSize = LiftedSettings.batchSize(hiddenLayers: settings.hidden.count)
+      settings.batchSize = LiftedSettings.batchSize(hiddenLayers: settings.hiddenLayers)
     }
     if let activation = try namedActivation() { settings.activation = activation }
     if let initialiser { settings.initialiser = initialiser }

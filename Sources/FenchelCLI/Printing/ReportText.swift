@@ -52,8 +52,10 @@ struct ReportText {
   /// The widths of a network of many layers, and its activation.
   private var architecture: String {
     let layers = report.settings.layers ?? LayerSettings()
-    let widths = [report.features] + layers.hidden + [report.outputs]
-    return "\(widths.map(String.init).joined(separator: "-")) network · \(layers.activation)"
+    let hidden = layers.architecture.map { $0.steps.map(\.description) } ?? layers.hidden.map(String.init)
+    let widths = ["\(report.features)"] + hidden + ["\(report.outputs)"]
+    return
+      "\(widths.joined(separator: layers.architecture == nil ? "-" : " → ")) network · \(layers.activation)"
       + (layers.initialModel.map { " · from \($0)" } ?? "")
   }
 

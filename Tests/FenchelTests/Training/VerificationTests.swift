@@ -92,7 +92,7 @@ struct VerificationTests {
     switch network.layers[0] {
     case .dense(let hidden): (0..<hidden.weights.columns).map(hidden.weights.column)
     case .gated(let gated): (0..<gated.gates.rows).map(gated.gates.row)
-    case .activation: []
+    case .activation, .convolution, .averages: []
     }
   }
 
