@@ -39,7 +39,7 @@ extension Outcome {
       }
     case let error as VerificationError:
       if case .noCertificate = error { self = .badModel } else { self = .badData }
-    case TrainingError.solver: self = .usage
+    case TrainingError.solver, TrainingError.solverOfModel, TrainingError.lossOfModel: self = .usage
     case is TrainingError, is LossError: self = .badData
     case PatternError.memory: self = .resources
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
@@ -47,7 +47,9 @@ extension Outcome {
       is OrdinaryTrainingError, is BackpropagationError, is RelativeError,
       is InitialModelError:
       self = .usage
-    case ProgramError.memory, ProgramError.trainingMemory, is LayerMemoryError: self = .resources
+    case ProgramError.memory, ProgramError.trainingMemory, ProgramError.semidefiniteMemory,
+      is LayerMemoryError:
+      self = .resources
     case is ProgramError: self = .usage
     case let error as DownloadError: self = error.isWrongContent ? .badData : .resources
     default: self = .internalError

@@ -32,7 +32,8 @@ public struct PathReport: Codable, Sendable, Equatable {
     public var status: String
     public var certificate: TrainingReport.CertificateSummary
     public var network: TrainingReport.NetworkSummary
-    public var patterns: TrainingReport.Patterns
+    /// Of programs over activation patterns.
+    public var patterns: TrainingReport.Patterns?
     public var iterations: Int
     public var seconds: Double
     public var train: Scorecard
@@ -40,14 +41,12 @@ public struct PathReport: Codable, Sendable, Equatable {
 
     /// The point that a report is about; nil where it is not of a convex program.
     public init?(_ report: TrainingReport) {
-      guard let λ = report.lambda, let proof = report.certificate, let patterns = report.patterns else {
-        return nil
-      }
+      guard let λ = report.lambda, let proof = report.certificate else { return nil }
       lambda = λ
       status = report.status
       certificate = proof
       network = report.network
-      self.patterns = patterns
+      patterns = report.patterns
       iterations = report.iterations
       seconds = report.seconds
       train = report.train

@@ -15,6 +15,8 @@ public enum Layer: Sendable, Equatable {
   case convolution(ConvolutionLayer)
   /// Images ↦ averages over squares of their pixels.
   case averages(AveragePooling)
+  /// x ↦ a x² + b x + c, entry by entry.
+  case polynomial(Polynomial)
 
   /// The layer behind the case.
   public var content: any LayerContent {
@@ -24,6 +26,7 @@ public enum Layer: Sendable, Equatable {
     case .gated(let layer): layer
     case .convolution(let layer): layer
     case .averages(let layer): layer
+    case .polynomial(let activation): activation
     }
   }
 
@@ -36,6 +39,7 @@ public enum Layer: Sendable, Equatable {
     case Gated.kind: .gated(try Gated(from: parts))
     case ConvolutionLayer.kind: .convolution(try ConvolutionLayer(from: parts))
     case AveragePooling.kind: .averages(try AveragePooling(from: parts))
+    case Polynomial.kind: .polynomial(try Polynomial(from: parts))
     default:
       if let activation = try Activation(kind: kind, from: parts) {
         .activation(activation)

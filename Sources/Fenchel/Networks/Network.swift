@@ -39,21 +39,25 @@ public struct Network: Sendable, Equatable {
     try self.init(layers: [.dense(hidden), .relu, .dense(output)])
   }
 
-  /// The networks that two-layer programs speak of.
+  /// The networks that programs of two layers speak of.
   enum TwoLayerForm {
     case relu(hidden: Dense, output: Dense)
     case gated(Gated)
+    case polynomial(hidden: Dense, activation: Polynomial, output: Dense)
   }
 
   /// The network as one of two layers, or nil.
   var twoLayerForm: TwoLayerForm? {
     if layers.count == 1, case .gated(let gated) = layers[0] { return .gated(gated) }
-    if layers.count == 3, case .dense(let hidden) = layers[0], layers[1] == .relu,
-      case .dense(let output) = layers[2]
-    {
-      return .relu(hidden: hidden, output: output)
+    guard layers.count == 3, case .dense(let hidden) = layers[0], case .dense(let output) = layers[2] else {
+      return nil
     }
-    return nil
+    switch layers[1] {
+    case .relu: return .relu(hidden: hidden, output: output)
+    case .polynomial(let activation):
+      return .polynomial(hidden: hidden, activation: activation, output: output)
+    case .activation, .dense, .gated: return nil
+    }
   }
 
   /// Hidden neurons: the widths that an activation acts on, plus the non-zero vectors of gated layers.
@@ -62,7 +66,7 @@ public struct Network: Sendable, Equatable {
     var width = inputs
     for layer in layers {
       switch layer {
-      case .activation: total += width
+      case .activation, .polynomial: total += width
       case .gated(let gated): total += gated.activeVectors
       case .dense, .convolution, .averages: break
       }
@@ -103,7 +107,8 @@ public struct Network: Sendable, Equatable {
     for layer in layers {
       switch layer {
       case .gated(let gated): widest = max(widest, gated.weights.rows)
-      case .dense, .activation, .convolution, .averages: widest = max(widest, layer.content.outputs ?? 0)
+      case .dense, .activation, .convolution, .averages, .polynomial:
+        widest = max(widest, layer.content.outputs ?? 0)
       }
     }
     return min(1024, max(16, (1 << 22) / max(widest, 1)))

@@ -97,7 +97,11 @@ public struct TwoLayerPoint: Sendable {
 public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
   case regularisation(Double)
   case shapes(x: Int, targets: Int, patterns: Int)
+  /// The same of programs without patterns.
+  case heights(x: Int, targets: Int)
   case memory(needed: Int, limit: Int)
+  /// Of a semidefinite program over so many matrices of an order.
+  case semidefiniteMemory(matrices: Int, order: Int, needed: Int, limit: Int)
   /// For the local training that pattern refinement begins with.
   case trainingMemory(needed: Int, limit: Int)
   /// The group's coefficients lie outside the span of its cone.
@@ -108,6 +112,10 @@ public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
     case .regularisation(let λ): "λ is \(λ): give a positive, finite number"
     case .shapes(let x, let targets, let patterns):
       "X has \(x) rows, the targets \(targets), the patterns \(patterns): they must agree"
+    case .heights(let x, let targets): "X has \(x) rows, the targets \(targets): they must agree"
+    case .semidefiniteMemory(let matrices, let order, let needed, let limit):
+      "a semidefinite program over \(matrices) matrices of order \(order) needs \(needed >> 20) MiB, the limit is "
+        + "\(limit >> 20) MiB: take fewer features (--ignore) or outputs, or raise --max-memory"
     case .memory(let needed, let limit):
       "this program needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
         + "take fewer patterns or samples, or raise --max-memory"

@@ -80,12 +80,7 @@ public struct Fitting {
       phases: outcome.phases)
   }
 
-  private func λ(_ λMax: Double) -> Double {
-    switch settings.lambda {
-    case .value(let value): value
-    case .ratio(let ratio): λMax > 0 ? ratio * λMax : ratio
-    }
-  }
+  private func λ(_ λMax: Double) -> Double { settings.lambda.value(largest: λMax) }
 
   func program(_ patterns: ActivationPatterns, λ: Double) throws -> TwoLayerProgram {
     try TwoLayerProgram(

@@ -16,7 +16,7 @@ struct ProgramSolving {
   var progress: ProgressHandler?
 
   /// The tolerance below which single precision is of no use.
-  private static let finestOfFloat = 5e-5
+  static let finestOfFloat = 5e-5
 
   /// Solves a program, from a feasible point of it where there is one.
   ///
@@ -81,10 +81,9 @@ struct ProgramSolving {
   }
 
   /// Whether the numbers of a program and their products stay well inside the range of single precision.
-  private func fitsFloat(_ program: TwoLayerProgram) -> Bool {
-    let zero = program.loss.value(at: Matrix(program.samples, program.outputs))
-    return (1e-15...1e15).contains(program.λ) && zero <= 1e15
-      && program.x.storage.allSatisfy { abs($0) <= 1e9 }
+  static func fitsFloat(_ x: Matrix<Double>, _ loss: any Loss<Double>, λ: Double) -> Bool {
+    let zero = loss.value(at: Matrix(loss.samples, loss.outputs))
+    return (1e-15...1e15).contains(λ) && zero <= 1e15 && x.storage.allSatisfy { abs($0) <= 1e9 }
   }
 
   private func byGroupLasso(
@@ -92,7 +91,7 @@ struct ProgramSolving {
   ) throws -> Solution<TwoLayerPoint> {
     let usesFloat =
       precision == .float && !program.isConstrained && limits.tolerance >= Self.finestOfFloat
-      && fitsFloat(program)
+      && Self.fitsFloat(program.x, program.loss, λ: program.λ)
     guard usesFloat else { return try drive(program, from: start, in: Double.self, limits) }
     let first = try drive(program, from: start, in: Float.self, limits)
     guard first.hasFailed else { return first }
@@ -121,5 +120,5 @@ struct ProgramSolving {
 
 extension Solution {
   /// Whether the arithmetic of a solver was exhausted before its tolerance.
-  fileprivate var hasFailed: Bool { status == .stalled || status == .numericalFailure }
+  var hasFailed: Bool { status == .stalled || status == .numericalFailure }
 }

@@ -19,17 +19,17 @@ public func path(
   let problem = try TrainingProblem(data, settings: settings)
   var points: [PathReport.Point] = []
   var status = Status.solved
-  var earlier: Fit?
+  var earlier: ConvexFit?
   var last: TrainingReport?
   let (_, seconds) = try timed {
     for ratio in ratios.sorted(by: >) {
       var pointSettings = settings
       pointSettings.lambda = .ratio(ratio)
-      let fitting = Fitting(
-        problem, settings: pointSettings, cancellation: cancellation, progress: progress)
+      let fitting = ConvexFitting(
+        problem: problem, settings: pointSettings, cancellation: cancellation, progress: progress)
       let (fit, seconds) = try timed { try fitting.fit(after: earlier) }
       let result = try TrainingSummary(problem.frame, data, test, pointSettings).result(
-        of: fit, problem, seconds: seconds)
+        of: fit.certified(for: problem), seconds: seconds)
       if let point = PathReport.Point(result.report) { points.append(point) }
       last = result.report
       earlier = fit

@@ -42,12 +42,14 @@ public func train(
     return try training.result { TrainingSummary(problem.frame, data, test, settings) }
   }
   guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
-  let fitting = Fitting(problem, settings: settings, cancellation: cancellation, progress: progress)
+  let fitting = ConvexFitting(
+    problem: problem, settings: settings, cancellation: cancellation, progress: progress)
   let (fit, seconds) = try timed {
     let (fit, seconds) = try timed { try fitting.fit() }
     return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
   }
-  return try TrainingSummary(problem.frame, data, test, settings).result(of: fit, problem, seconds: seconds)
+  return try TrainingSummary(problem.frame, data, test, settings).result(
+    of: fit.certified(for: problem), seconds: seconds)
 }
 
 /// Trains a network in batches on data that stay in their file, and scores it: the same network, bit for bit, as of the
@@ -117,20 +119,19 @@ struct TrainingSummary {
     self.settings = resolved
   }
 
-  func result(of fit: Fit, _ samples: TrainingProblem, seconds: Double) throws -> TrainingResult {
-    let network = try network(of: fit)
-    let objective = NetworkObjective(loss: fit.program.strictLoss, λ: fit.program.λ)
+  func result(of trained: CertifiedNetwork, seconds: Double) throws -> TrainingResult {
     var report = try report(
-      on: network, fit.solution.status, ScoreSums(network, problem.scaling, problem.kind, on: data),
-      iterations: fit.solution.iterations, seconds: seconds)
-    report.network.objective = objective.value(of: network, on: samples.inputs) ?? .nan
-    report.lambda = fit.program.λ
-    report.lambdaMax = fit.λMax
-    report.patterns = .init(count: fit.program.patterns.count, exact: fit.program.patterns.isExact)
-    report.certificate = .init(fit.solution.certificate, heuristicViolation: fit.heuristicViolation)
-    report.certificate?.global = fit.globalBound.map { .init($0, primal: fit.solution.certificate.primal) }
-    report.refinement = fit.phases
-    return result(network, report, fit.solution.status, certificate: certificateTensors(fit))
+      on: trained.network, trained.status,
+      ScoreSums(trained.network, problem.scaling, problem.kind, on: data), iterations: trained.iterations,
+      seconds: seconds)
+    report.network.objective = trained.objective ?? .nan
+    report.lambda = trained.λ
+    report.lambdaMax = trained.λMax
+    report.patterns = trained.patterns
+    report.certificate = .init(trained.certificate, heuristicViolation: trained.heuristicViolation)
+    report.certificate?.global = trained.globalBound.map { .init($0, primal: trained.certificate.primal) }
+    report.refinement = trained.phases
+    return result(trained.network, report, trained.status, certificate: trained.tensors)
   }
 
   /// The result of a training layer by layer, which proves nothing: the objective is the loss alone.
@@ -171,28 +172,6 @@ struct TrainingSummary {
         rows: problem.rows, columns: problem.columns, sha256: problem.sha256,
         isStreamed: data.isStreamed ? true : nil),
       warnings: data.notices)
-  }
-
-  /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output, unless rounding
-  /// takes these out of the program.
-  private func network(of fit: Fit) throws -> Network {
-    let program = fit.program
-    if program.isConstrained {
-      let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
-      let network = try program.decode(
-        pruning.pruned(NeuronSet(fit.solution.point)), hasBias: problem.hasBias)
-      if program.contains(network) { return network }
-    }
-    return try program.decode(fit.solution.point, hasBias: problem.hasBias)
-  }
-
-  /// What `verify` needs beside the data: the θ that proves the bound, the patterns as bits, and the gates.
-  private func certificateTensors(_ fit: Fit) -> [String: Tensor] {
-    [
-      "theta": Tensor(fit.solution.dualPoint.θ),
-      "patterns": Tensor(fit.program.patterns.bits.transposed),
-      "gates": Tensor(fit.program.patterns.gates),
-    ].merging(fit.globalBound?.tensors ?? [:]) { own, _ in own }
   }
 }
 

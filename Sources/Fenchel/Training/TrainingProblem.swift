@@ -140,6 +140,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case vanishing(String)
   case gates(String)
   case solver(SolverChoice, LossKind)
+  case solverOfModel(SolverChoice, ModelKind)
+  case lossOfModel(LossKind, ModelKind)
 
   public var description: String {
     switch self {
@@ -158,6 +160,11 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .gates(let what): what
     case .solver(let solver, let loss):
       "the solver \(solver.rawValue) does not solve the \(loss.rawValue) loss; take auto or interior-point"
+    case .solverOfModel(let solver, let model):
+      "the solver \(solver.rawValue) is not for the model \(model.rawValue); take auto or fista"
+    case .lossOfModel(let loss, let model):
+      "the \(loss.rawValue) loss has kinks, which the model \(model.rawValue) cannot be trained with; take squared, huber, "
+        + "logistic, softmax or squared-hinge"
     }
   }
 }

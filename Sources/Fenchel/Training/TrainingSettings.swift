@@ -10,6 +10,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var loss: LossKind?
   public var lambda = Regularisation.ratio(0.01)
   public var patterns = PatternChoice.refine
+  /// a, b and c of the model `polynomial`, nil for those near ReLU.
+  public var coefficients: Polynomial?
   public var solver = SolverChoice.auto
   /// Relative gap (primal − dual)/max(1, |primal|) at which training counts as solved.
   public var tolerance = 1e-4
@@ -32,6 +34,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var boundTime: Double?
 
   public init() {}
+
+  /// The activation of the models `polynomial` and `quadratic`.
+  var activation: Polynomial { model == .quadratic ? .quadratic : coefficients ?? .nearReLU }
 
   /// The layers with every number that the method has; nil for convex programs.
   var resolvedLayers: LayerSettings? {
@@ -66,6 +71,10 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case relu
   /// Two-layer gated ReLU network: the group lasso without cones.
   case gatedReLU = "gated-relu"
+  /// Two-layer network with a polynomial activation: a semidefinite program.
+  case polynomial
+  /// Two-layer network with the activation t²: a program with the nuclear norm.
+  case quadratic
   /// Network of any depth, lifted with the Fenchel divergences of its activations.
   case fenchel
   /// Network of any depth, lifted with squared distances on the ranges of its activations.
@@ -86,7 +95,10 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case mlp
 
   /// Whether training is a convex program, whose solution comes with a certificate.
-  public var isConvexProgram: Bool { self == .relu || self == .gatedReLU }
+  public var isConvexProgram: Bool { hasPatterns || self == .polynomial || self == .quadratic }
+
+  /// Whether the convex program is one over activation patterns.
+  public var hasPatterns: Bool { self == .relu || self == .gatedReLU }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
   public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }
@@ -104,6 +116,16 @@ public enum Regularisation: Sendable, Equatable {
   case value(Double)
   /// λ = R·λ_max, where λ_max is the least λ at which the zero network is optimal.
   case ratio(Double)
+}
+
+extension Regularisation {
+  /// λ itself, given λ_max; the ratio where that is 0.
+  func value(largest λMax: Double) -> Double {
+    switch self {
+    case .value(let value): value
+    case .ratio(let ratio): λMax > 0 ? ratio * λMax : ratio
+    }
+  }
 }
 
 /// Where the activation patterns of a program come from.

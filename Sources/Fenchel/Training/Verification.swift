@@ -37,27 +37,10 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
   let problem = try TrainingProblem(
     data, kind: report.loss, hasBias: report.settings.bias, features: model.scaling.features,
     targets: model.scaling.targets)
-  let (θ, patterns) = try storedDual(model, problem)
-  let program = try TwoLayerProgram(
-    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
-    patterns: patterns, isConstrained: report.model == .relu)
-  let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
-  guard let primal = objective.value(of: model.network, on: problem.inputs) else {
-    throw VerificationError.noCertificate("the network is not of two layers")
-  }
-  let rounding = 1e-9 * max(1, abs(primal))
-  var dual = program.dualBound(θ: θ).value
-  // The solver may have known better multipliers than the first search finds.
-  if dual < proof.dual - rounding {
-    dual = program.dualBound(θ: θ, work: nil).value
-  }
-  let recomputed = Certificate(primal: primal, dual: dual, scope: proof.scope)
+  let (recomputed, isFeasible, globalBound) = try recomputation(model, problem, proof, λ: λ)
+  let rounding = 1e-9 * max(1, abs(recomputed.primal))
   let stored = Certificate(
     primal: proof.primal, dual: proof.dual, scope: proof.scope)
-  let isFeasible = program.contains(model.network)
-  let globalBound = proof.global.flatMap {
-    GlobalBound.recomputed(from: model.certificate, $0, program, dual: recomputed.dual)
-  }
   let falseStatements =
     try falseStatements(of: model, proof, recomputed, data)
     + falseStatements(of: proof.global, recomputed: globalBound, primal: proof.primal)
@@ -69,6 +52,44 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
     recomputed: recomputed, stored: stored, globalBound: globalBound, isFeasible: isFeasible,
     falseStatements: falseStatements,
     agrees: agrees)
+}
+
+/// What the network, the stored dual vector and the data prove: the certificate, whether the network is a point of the
+/// program, and the bound over networks of any width where the file has a proof of one.
+private func recomputation(
+  _ model: ModelFile, _ problem: TrainingProblem, _ proof: TrainingReport.CertificateSummary, λ: Double
+) throws -> (certificate: Certificate, isFeasible: Bool, globalBound: Double?) {
+  func primal(_ loss: StrictLoss) throws -> Double {
+    guard let value = NetworkObjective(loss: loss, λ: λ).value(of: model.network, on: problem.inputs) else {
+      throw VerificationError.noCertificate("the network is not of two layers")
+    }
+    return value
+  }
+  guard model.report.model.hasPatterns else {
+    let program = try PolynomialProgram(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+      activation: model.settings.activation)
+    let certificate = Certificate(
+      primal: try primal(program.strictLoss), dual: program.dualBound(θ: try storedθ(model, problem)),
+      scope: .exact)
+    return (certificate, program.contains(model.network), nil)
+  }
+  let (θ, patterns) = try storedDual(model, problem)
+  let program = try TwoLayerProgram(
+    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+    patterns: patterns, isConstrained: model.report.model == .relu)
+  let value = try primal(program.strictLoss)
+  var dual = program.dualBound(θ: θ).value
+  // The solver may have known better multipliers than the first search finds.
+  if dual < proof.dual - 1e-9 * max(1, abs(value)) {
+    dual = program.dualBound(θ: θ, work: nil).value
+  }
+  let globalBound = proof.global.flatMap {
+    GlobalBound.recomputed(from: model.certificate, $0, program, dual: dual)
+  }
+  return (
+    Certificate(primal: value, dual: dual, scope: proof.scope), program.contains(model.network), globalBound
+  )
 }
 
 /// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the
@@ -117,6 +138,17 @@ private func falseStatements(
     found.append("the network is not proven to be the best of any width")
   }
   return found
+}
+
+/// θ of a model file, checked against the problem's shape.
+private func storedθ(_ model: ModelFile, _ problem: TrainingProblem) throws -> Matrix<Double> {
+  guard let θ = model.certificate["theta"]?.matrix else {
+    throw VerificationError.noCertificate("theta is missing")
+  }
+  guard θ.rows == problem.x.rows, θ.columns == problem.loss.outputs else {
+    throw VerificationError.noCertificate("theta does not fit the data")
+  }
+  return θ
 }
 
 /// θ and the patterns of a model file, checked against the problem's shape.

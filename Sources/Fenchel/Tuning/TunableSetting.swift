@@ -32,7 +32,9 @@ public struct TunableSetting: Sendable {
 
   /// The settings that a model has.
   public static func all(for model: ModelKind) -> [TunableSetting] {
-    guard !model.isConvexProgram else { return convex }
+    guard !model.isConvexProgram else {
+      return model.hasPatterns ? convex : convex.filter { $0.name != "patterns" }
+    }
     var settings = layered
     if !model.needsAllSamples {
       settings.append(layer("batch-size", .whole, \.batchSize) { Int($0).flatMap { $0 > 0 ? $0 : nil } })

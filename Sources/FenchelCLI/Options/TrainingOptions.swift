@@ -5,7 +5,10 @@ import Foundation
 
 /// What to train and how; checked before any data is read.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: "Convex program (relu, gated-relu), or model trained layer by layer (all others).")
+  @Option(
+    help:
+      "Convex program (relu, gated-relu, polynomial, quadratic), or model trained layer by layer (all others)."
+  )
   var model: ModelKind = .relu
 
   @Option(help: "Loss (default: by the target).")
@@ -26,6 +29,8 @@ struct TrainingOptions: ParsableArguments {
       "refine, exact, a number to sample, or a file of gates (.npy, or .csv without header).",
       valueName: "patterns"))
   var patterns = "refine"
+
+  @OptionGroup(title: "Convex programs") var programs: ProgramOptions
 
   @OptionGroup(title: "Layers") var layers: LayerOptions
 
@@ -105,6 +110,7 @@ struct TrainingOptions: ParsableArguments {
     settings.loss = loss
     settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
     settings.patterns = try patternChoice()
+    try programs.apply(to: &settings)
     settings.solver = solver
     settings.tolerance = tolerance
     settings.bias = bias
@@ -127,6 +133,9 @@ struct TrainingOptions: ParsableArguments {
   }
 
   private func patternChoice() throws -> PatternChoice {
+    if model.isConvexProgram, !model.hasPatterns, patterns != "refine" {
+      throw UsageError("--patterns is not for the model \(model.rawValue), which has no activation patterns")
+    }
     switch patterns {
     case "refine": return .refine
     case "exact": return .exact

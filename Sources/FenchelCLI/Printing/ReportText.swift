@@ -34,12 +34,20 @@ struct ReportText {
     switch report.model {
     case .relu: return "ReLU network · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
+    case .polynomial:
+      let activation = report.settings.coefficients ?? .nearReLU
+      return "network with \(polynomial(activation)) · \(loss)\(regularisation)"
+    case .quadratic: return "network with t² · \(loss)\(regularisation)"
     case .fenchel, .lifted, .admm, .bcd, .mac, .zhangBrand, .lpom, .contrastive:
       return "\(architecture) · \(report.model.rawValue) · \(loss)"
     case .mlp:
       let optimizer = (report.settings.layers ?? LayerSettings()).optimizer.rawValue
       return "\(architecture) · \(optimizer) · \(loss)"
     }
+  }
+
+  private func polynomial(_ σ: Polynomial) -> String {
+    "\(Format.number(σ.a)) t² + \(Format.number(σ.b)) t + \(Format.number(σ.c))"
   }
 
   private var regularisation: String {
@@ -60,11 +68,12 @@ struct ReportText {
   }
 
   private var certificate: String? {
-    guard let proof = report.certificate, let patterns = report.patterns else { return nil }
+    guard let proof = report.certificate else { return nil }
+    let patterns = report.patterns.map { "\($0.count) patterns" }
     let scope =
       proof.scope == .exact
-      ? "for networks of any width (all \(patterns.count) patterns)"
-      : "for these \(patterns.count) patterns only"
+      ? "for networks of any width" + (patterns.map { " (all \($0))" } ?? "")
+      : "for these \(patterns ?? "patterns") only"
     return "\(Format.number(proof.dual)) ≤ optimum ≤ \(Format.number(proof.primal)) · "
       + "relative gap \(Format.scientific(proof.relativeGap)) · \(scope)"
   }

@@ -15,6 +15,9 @@ import Testing
     checkCone(SecondOrderCone<T>(), rows: 5, columns: 4, seed: seed)
     checkCone(SecondOrderCone<T>(), rows: 3, columns: 1, seed: seed)
     checkCone(SemidefiniteCone<T>(), rows: 5, columns: 5, seed: seed, symmetric: true)
+    for order in [1, 2, 5] {
+      checkCone(SemidefiniteSlice<T>(), rows: order, columns: order, seed: seed, symmetric: true)
+    }
     var random = SplitMix64(seed: seed &+ 100)
     for rows in [1, 3, 12] {
       checkCone(PolyhedralCone<T>(random.matrix(rows, 4)), rows: 2, columns: 4, seed: seed)
@@ -32,6 +35,15 @@ import Testing
     let p = SemidefiniteCone<Double>().projection(of: Matrix(rows: [[0, 2], [2, 0]]))
     #expect(distance(p, Matrix(rows: [[1.0, 1], [1, 1]])) < 1e-14)
     #expect(SemidefiniteCone<Double>().projection(of: Matrix(rows: [[.nan]])).storage[0].isNaN)
+    // What a neuron adds, (v, ‖v‖)(v, ‖v‖)ᵀ, stays; ν = −½ moves half of the other one up.
+    let slice = SemidefiniteSlice<Double>()
+    let neuron = Matrix<Double>(rows: [[9, 12, 15], [12, 16, 20], [15, 20, 25]])
+    #expect(distance(slice.projection(of: neuron), neuron) < 1e-13)
+    let half = slice.projection(of: Matrix(rows: [[0, 0], [0, 1]]))
+    #expect(distance(half, Matrix(rows: [[0.5, 0], [0, 0.5]])) < 1e-14)
+    var other = neuron
+    #expect(abs(slice.project(Matrix(rows: [[0, 0], [0, 1]]), into: &other, multiplier: 7) + 0.5) < 1e-14)
+    #expect(slice.projection(of: Matrix(rows: [[.nan]])).storage[0].isNaN)
     let wedge = PolyhedralCone<Double>(Matrix(rows: [[0, 1], [1, -1]]))
     #expect(distance(wedge.projection(of: Matrix(rows: [[1, -1]])), Matrix(rows: [[1.0, 0]])) < 1e-15)
     #expect(

@@ -195,8 +195,8 @@ struct TrainingTests {
   }
 
   @Test(
-    "Every solver and precision finds the optimum", arguments: SolverChoice.allCases, ModelKind.convexPrograms
-  )
+    "Every solver and precision finds the optimum", arguments: SolverChoice.allCases,
+    ModelKind.convexPrograms.filter(\.hasPatterns))
   func solversAgree(solver: SolverChoice, model: ModelKind) throws {
     let data = try builtIn("breast-cancer")
     for precision in Precision.allCases {

@@ -90,26 +90,14 @@ struct AcceleratedProximalGradient<Element: Scalar>: RestrictedMethod {
       z.add(-1, extrapolated)
       let square = z.inner(z)
       guard square > 0 else { return trial }
-      let observed = observedCurvature(trial.predictions, value, slope) / square
+      let observed =
+        problem.loss.twiceBregman(
+          at: trial.predictions, from: extrapolatedPredictions, value: value, slope: slope) / square
       if observed <= curvature { return trial }
       curvature =
         observed.isFinite ? min(max(1.05 * observed, 1.1 * curvature), 4 * curvature) : 4 * curvature
     }
     return nil
-  }
-
-  /// 2 D(F⁺, F), by gradients where the difference of values is lost in rounding.
-  private func observedCurvature(
-    _ predictions: Matrix<Element>, _ value: Element, _ slope: Matrix<Element>
-  ) -> Element {
-    var difference = predictions
-    difference.add(-1, extrapolatedPredictions)
-    var next = slope
-    let nextValue = problem.loss.gradient(at: predictions, into: &next)
-    let bregman = 2 * (nextValue - value - slope.inner(difference))
-    if bregman > 1000 * Element.ulpOfOne * (abs(value) + abs(nextValue)) { return bregman }
-    next.add(-1, slope)
-    return max(0, next.inner(difference))
   }
 
   private mutating func extrapolate(to next: Trial) {

@@ -8,7 +8,8 @@ import LinearAlgebra
 /// The training objective of a two-layer network, recomputed from its own weights in plain Double arithmetic:
 ///
 ///     ReLU   ℓ(f(X)) + (λ/2) Σ_m (‖w1_m‖² + b_m² + ‖w2_m‖²),
-///     gated  ℓ(f(X)) + λ Σ_{i,j} ‖w_{i,j}‖.
+///     gated  ℓ(f(X)) + λ Σ_{i,j} ‖w_{i,j}‖,
+///     polynomial, ‖(w1_m, b_m)‖ = 1   ℓ(f(X)) + λ Σ_m ‖w2_m‖₁.
 struct NetworkObjective {
   let loss: StrictLoss
   let λ: Double
@@ -17,9 +18,12 @@ struct NetworkObjective {
   func value(of network: Network, on x: Matrix<Double>) -> Double? {
     switch network.twoLayerForm {
     case .relu(let hidden, let output):
-      loss.value(at: predictions(hidden, output, x)) + λ / 2 * decay(hidden, output)
+      loss.value(at: predictions(hidden, output, x) { max($0, 0) }) + λ / 2 * decay(hidden, output)
     case .gated(let gated):
       loss.value(at: predictions(gated, x)) + λ * StrictPrimal(x: x).penalty(gated.weights)
+    case .polynomial(let hidden, let activation, let output):
+      loss.value(at: predictions(hidden, output, x) { activation($0) })
+        + λ * StrictArithmetic.sum(output.weights.storage.map(abs))
     case nil: nil
     }
   }
@@ -30,15 +34,18 @@ struct NetworkObjective {
     return sum.value
   }
 
-  private func predictions(_ hidden: Dense, _ output: Dense, _ x: Matrix<Double>) -> Matrix<Double> {
+  private func predictions(
+    _ hidden: Dense, _ output: Dense, _ x: Matrix<Double>, activation: (Double) -> Double
+  ) -> Matrix<Double> {
     let (n, d, c) = (x.rows, x.columns, output.weights.columns)
     return withPointers(x, hidden.weights.transposed) { x, columns in
       compensatedRows(n, outputs: c) { rows, sums in
         for m in 0..<hidden.weights.columns {
           for (offset, k) in rows.enumerated() {
             let z = StrictArithmetic.dot(d, x + k * d, columns + m * d) + hidden.bias[m]
-            guard z > 0 else { continue }
-            for j in 0..<c { sums[offset * c + j] += z * output.weights[m, j] }
+            let h = activation(z)
+            guard h != 0 else { continue }
+            for j in 0..<c { sums[offset * c + j] += h * output.weights[m, j] }
           }
         }
         for offset in 0..<rows.count { for j in 0..<c { sums[offset * c + j] += output.bias[j] } }

@@ -14,7 +14,7 @@ extension TwoLayerProgram {
     switch network.twoLayerForm {
     case .relu(let hidden, let output): isConstrained && containsNeurons(hidden, output)
     case .gated(let gated): !isConstrained && containsGates(gated)
-    case nil: false
+    case .polynomial, nil: false
     }
   }
 

@@ -1,0 +1,77 @@
+import LinearAlgebra
+
+/// The dual constraint of a polynomial program in plain Double arithmetic: θ (n × c) is feasible when for every output
+///
+///     max_{‖u‖ = 1} |Σ_k θ_kj σ(x_kᵀu)| = max_{‖u‖ = 1} |uᵀ Q_j u + q_jᵀu + s_j| ≤ λ,
+///
+/// Q = a Xᵀdiag(θ)X, q = b Xᵀθ, s = c Σθ. The sums are taken in blocks of 64 rows, added up with their errors; what the
+/// blocks may have rounded is added to the maximum, which `SphereMaximum` bounds.
+struct StrictSphericalDual {
+  let x: Matrix<Double>
+  let activation: Polynomial
+  let θ: Matrix<Double>
+
+  private static let block = 64
+
+  /// The largest norm over all outputs, an upper bound that rounding cannot break. Cost n d² c and d³ c.
+  func norm() -> Double {
+    var norms = [Double](repeating: 0, count: θ.columns)
+    norms.withMutablePointer { norms in
+      Parallel.forEach(tiles: θ.columns) { norms[$0] = norm(output: $0) }
+    }
+    return norms.reduce(0, max)
+  }
+
+  private func norm(output j: Int) -> Double {
+    let (quadratic, linear, constant) = form(output: j)
+    let upper = SphereMaximum(linear: linear, quadratic: quadratic).sharpUpperBound + constant
+    var (negative, opposite) = (quadratic, linear)
+    negative.scale(by: -1)
+    opposite = opposite.map { -$0 }
+    let lower = SphereMaximum(linear: opposite, quadratic: negative).sharpUpperBound - constant
+    return max(0, upper, lower) * (1 + 2 * Double.ulpOfOne) + rounding(output: j)
+  }
+
+  /// A bound on what Q, q and s may be off by, as functions on the sphere: γ (|a| Σ|θ|‖x‖² + |b| Σ|θ|‖x‖ + |c| Σ|θ|).
+  func rounding(output j: Int) -> Double {
+    let γ = Double(2 * Self.block + 16) * Double.ulpOfOne / 2
+    var size = 0.0
+    for (k, norm) in x.rowNorms.enumerated() {
+      size += abs(θ[k, j]) * ((abs(activation.a) * norm + abs(activation.b)) * norm + abs(activation.c))
+    }
+    return 2 * γ * size
+  }
+
+  /// Q, q and s of an output.
+  private func form(output j: Int) -> (quadratic: Matrix<Double>, linear: [Double], constant: Double) {
+    let (n, d) = (x.rows, x.columns)
+    var sums = [CompensatedSum](repeating: CompensatedSum(), count: d * d + d)
+    var partial = [Double](repeating: 0, count: d * d + d)
+    for start in stride(from: 0, to: n, by: Self.block) {
+      for i in partial.indices { partial[i] = 0 }
+      partial.withMutablePointer { partial in
+        x.withPointer { x in
+          for k in start..<min(start + Self.block, n) where θ[k, j] != 0 {
+            let row = x + k * d
+            for i in 0..<d {
+              let factor = θ[k, j] * row[i]
+              let target = partial + i * d
+              for l in 0...i { target[l] += factor * row[l] }
+              partial[d * d + i] += factor
+            }
+          }
+        }
+      }
+      for (i, value) in partial.enumerated() where value != 0 { sums[i] += value }
+    }
+    var quadratic = Matrix<Double>(d, d)
+    for i in 0..<d {
+      for l in 0...i {
+        quadratic[i, l] = activation.a * sums[i * d + l].value
+        quadratic[l, i] = quadratic[i, l]
+      }
+    }
+    let linear = (0..<d).map { activation.b * sums[d * d + $0].value }
+    return (quadratic, linear, activation.c * StrictArithmetic.sum(θ.column(j)))
+  }
+}

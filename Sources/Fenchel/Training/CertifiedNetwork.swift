@@ -1,0 +1,100 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A network that a convex program trained, and what is known of it: all that reports and model files say, whatever the
+/// program was.
+struct CertifiedNetwork {
+  var network: Network
+  /// The network's own training objective, from its weights.
+  var objective: Double?
+  var λ: Double
+  var λMax: Double
+  var certificate: Certificate
+  var status: Status
+  var iterations: Int
+  /// What `verify` needs beside the data.
+  var tensors: [String: Tensor]
+  /// Of programs over activation patterns.
+  var patterns: TrainingReport.Patterns?
+  var heuristicViolation: Double?
+  var globalBound: GlobalBound?
+  var phases: RefinementPhases?
+}
+
+/// A fit of any convex program.
+enum ConvexFit: Sendable {
+  case twoLayer(Fit)
+  case polynomial(PolynomialFit)
+
+  /// The network that the fit stands for.
+  func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
+    switch self {
+    case .twoLayer(let fit): try fit.certified(for: problem)
+    case .polynomial(let fit): try fit.certified(for: problem)
+    }
+  }
+}
+
+/// Fits problems by the convex programs of all models.
+struct ConvexFitting {
+  let problem: TrainingProblem
+  let settings: TrainingSettings
+  var cancellation: Cancellation?
+  var progress: ProgressHandler?
+
+  /// Fits the problem, from the fit of a neighbouring λ where there is one.
+  func fit(after earlier: ConvexFit? = nil) throws -> ConvexFit {
+    switch settings.model {
+    case .polynomial, .quadratic:
+      let fitting = PolynomialFitting(
+        problem, settings: settings, cancellation: cancellation, progress: progress)
+      guard case .polynomial(let fit) = earlier else { return .polynomial(try fitting.fit()) }
+      return .polynomial(try fitting.fit(after: fit))
+    default:
+      guard case .twoLayer(let fit) = earlier else { return .twoLayer(try fitting.fit()) }
+      return .twoLayer(try fitting.fit(after: fit))
+    }
+  }
+
+  /// The fit with what is known of networks of any width, where that is not settled.
+  func bounded(_ fit: ConvexFit, seconds: Double?) throws -> ConvexFit {
+    guard case .twoLayer(let fit) = fit else { return fit }
+    return .twoLayer(try fitting.bounded(fit, seconds: seconds))
+  }
+
+  private var fitting: Fitting {
+    Fitting(problem, settings: settings, cancellation: cancellation, progress: progress)
+  }
+}
+
+extension Fit {
+  func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
+    let network = try network(hasBias: problem.hasBias)
+    let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
+    return CertifiedNetwork(
+      network: network, objective: objective.value(of: network, on: problem.inputs), λ: program.λ, λMax: λMax,
+      certificate: solution.certificate, status: solution.status, iterations: solution.iterations,
+      tensors: tensors, patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
+      heuristicViolation: heuristicViolation, globalBound: globalBound, phases: phases)
+  }
+
+  /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output, unless rounding
+  /// takes these out of the program.
+  private func network(hasBias: Bool) throws -> Network {
+    if program.isConstrained {
+      let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
+      let network = try program.decode(pruning.pruned(NeuronSet(solution.point)), hasBias: hasBias)
+      if program.contains(network) { return network }
+    }
+    return try program.decode(solution.point, hasBias: hasBias)
+  }
+
+  /// The θ that proves the bound, the patterns as bits, and the gates.
+  private var tensors: [String: Tensor] {
+    [
+      "theta": Tensor(solution.dualPoint.θ),
+      "patterns": Tensor(program.patterns.bits.transposed),
+      "gates": Tensor(program.patterns.gates),
+    ].merging(globalBound?.tensors ?? [:]) { own, _ in own }
+  }
+}

@@ -1,0 +1,105 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A network with a polynomial activation fitted to a problem: the program that was solved, and its certified solution.
+public struct PolynomialFit: Sendable {
+  public var program: PolynomialProgram
+  public var solution: Solution<PolynomialPoint>
+  /// The least λ at which the zero network is optimal; 0 where that may be rounding.
+  public var λMax: Double
+
+  func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
+    let network = try program.decode(solution.point, hasBias: problem.hasBias)
+    let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
+    return CertifiedNetwork(
+      network: network, objective: objective.value(of: network, on: problem.inputs), λ: program.λ, λMax: λMax,
+      certificate: solution.certificate, status: solution.status, iterations: solution.iterations,
+      tensors: ["theta": Tensor(solution.dualPoint.θ)])
+  }
+}
+
+/// Solves training problems of networks with a polynomial activation: chooses λ and precision as the settings say.
+public struct PolynomialFitting {
+  public let problem: TrainingProblem
+  public let settings: TrainingSettings
+  public var cancellation: Cancellation?
+  public var progress: ProgressHandler?
+
+  public init(
+    _ problem: TrainingProblem, settings: TrainingSettings, cancellation: Cancellation? = nil,
+    progress: ProgressHandler? = nil
+  ) {
+    (self.problem, self.settings) = (problem, settings)
+    (self.cancellation, self.progress) = (cancellation, progress)
+  }
+
+  /// Fits the problem, from the fit of a neighbouring λ where there is one.
+  ///
+  /// Errors: `TrainingError` for losses with kinks and solvers that are not for this program; `ProgramError` where the
+  /// memory limit does not hold the matrices.
+  public func fit(after earlier: PolynomialFit? = nil) throws -> PolynomialFit {
+    guard !problem.loss.isPiecewiseLinear else {
+      throw TrainingError.lossOfModel(problem.kind, settings.model)
+    }
+    guard [.auto, .fista].contains(settings.solver) else {
+      throw TrainingError.solverOfModel(settings.solver, settings.model)
+    }
+    let (λMax, seconds) = try timed { try earlier?.λMax ?? largestλ() }
+    let program = try program(λ: settings.lambda.value(largest: λMax))
+    var limits = Limits(
+      tolerance: settings.tolerance, maximumIterations: 100_000, seconds: settings.timeLimit,
+      cancellation: cancellation)
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.certificateInterval = .max  // the solver knows its own gap
+    let solution = try solve(program, from: earlier?.solution.point, limits)
+    return PolynomialFit(program: program, solution: solution, λMax: λMax)
+  }
+
+  private func largestλ() throws -> Double {
+    let program = try program(λ: 1)
+    try checkMemory(program, Double.self)
+    return program.largestλ()
+  }
+
+  private func program(λ: Double) throws -> PolynomialProgram {
+    try PolynomialProgram(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+      activation: settings.activation)
+  }
+
+  /// In single precision where the tolerance allows it, and on in Double where that is exhausted.
+  private func solve(
+    _ program: PolynomialProgram, from start: PolynomialPoint?, _ limits: Limits
+  ) throws -> Solution<PolynomialPoint> {
+    let usesFloat =
+      settings.precision == .float && limits.tolerance >= ProgramSolving.finestOfFloat
+      && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
+    guard usesFloat else { return try drive(program, from: start, Double.self, limits) }
+    let first = try drive(program, from: start, Float.self, limits)
+    guard first.hasFailed else { return first }
+    var rest = limits
+    rest.seconds = limits.seconds.map { max(0, $0 - first.seconds) }
+    var second = try drive(program, from: first.point, Double.self, rest)
+    second.keepBetter(first)
+    second.iterations += first.iterations
+    second.seconds += first.seconds
+    return second
+  }
+
+  private func drive<Element: Scalar>(
+    _ program: PolynomialProgram, from start: PolynomialPoint?, _: Element.Type, _ limits: Limits
+  ) throws -> Solution<PolynomialPoint> {
+    try checkMemory(program, Element.self)
+    var solver = try PolynomialSolver<Element>(program, tolerance: limits.tolerance, start: start)
+    return ConvexOptimization.drive(
+      &solver, on: program, limits: limits, phase: "semidefinite program", progress: progress)
+  }
+
+  private func checkMemory<Element: Scalar>(_ program: PolynomialProgram, _: Element.Type) throws {
+    let (bytes, limit) = (PolynomialSolver<Element>.bytes(program), settings.memoryLimit)
+    guard bytes <= limit else {
+      throw ProgramError.semidefiniteMemory(
+        matrices: 2 * program.outputs, order: program.order, needed: bytes, limit: limit)
+    }
+  }
+}
