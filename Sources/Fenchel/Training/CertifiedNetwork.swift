@@ -24,12 +24,15 @@ struct CertifiedNetwork {
 /// A fit of any convex program.
 enum ConvexFit: Sendable {
   case twoLayer(Fit)
+  /// By the gated program over the constant 1.
+  case threshold(Fit)
   case polynomial(PolynomialFit)
 
   /// The network that the fit stands for.
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
     switch self {
-    case .twoLayer(let fit): try fit.certified(for: problem)
+    case .twoLayer(let fit): try fit.certified(for: problem, fit.network(hasBias: problem.hasBias))
+    case .threshold(let fit): try fit.certified(for: problem, fit.thresholdNetwork(for: problem))
     case .polynomial(let fit): try fit.certified(for: problem)
     }
   }
@@ -50,6 +53,9 @@ struct ConvexFitting {
         problem, settings: settings, cancellation: cancellation, progress: progress)
       guard case .polynomial(let fit) = earlier else { return .polynomial(try fitting.fit()) }
       return .polynomial(try fitting.fit(after: fit))
+    case .threshold:
+      guard case .threshold(let fit) = earlier else { return .threshold(try fitting.fit()) }
+      return .threshold(try fitting.fit(after: fit))
     default:
       guard case .twoLayer(let fit) = earlier else { return .twoLayer(try fitting.fit()) }
       return .twoLayer(try fitting.fit(after: fit))
@@ -68,8 +74,7 @@ struct ConvexFitting {
 }
 
 extension Fit {
-  func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
-    let network = try network(hasBias: problem.hasBias)
+  func certified(for problem: TrainingProblem, _ network: Network) throws -> CertifiedNetwork {
     let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
     return CertifiedNetwork(
       network: network, objective: objective.value(of: network, on: problem.inputs), λ: program.λ, λMax: λMax,
@@ -80,13 +85,21 @@ extension Fit {
 
   /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output, unless rounding
   /// takes these out of the program.
-  private func network(hasBias: Bool) throws -> Network {
+  func network(hasBias: Bool) throws -> Network {
     if program.isConstrained {
       let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
       let network = try program.decode(pruning.pruned(NeuronSet(solution.point)), hasBias: hasBias)
       if program.contains(network) { return network }
     }
     return try program.decode(solution.point, hasBias: hasBias)
+  }
+
+  /// The decoded network of a threshold program.
+  func thresholdNetwork(for problem: TrainingProblem) throws -> Network {
+    try ThresholdProgram(
+      x: problem.x, loss: program.loss, kind: program.kind, parameters: program.parameters, λ: program.λ,
+      patterns: program.patterns
+    ).decode(solution.point, hasBias: problem.hasBias)
   }
 
   /// The θ that proves the bound, the patterns as bits, and the gates.

@@ -83,7 +83,13 @@ public struct Fitting {
   private func λ(_ λMax: Double) -> Double { settings.lambda.value(largest: λMax) }
 
   func program(_ patterns: ActivationPatterns, λ: Double) throws -> TwoLayerProgram {
-    try TwoLayerProgram(
+    if settings.model == .threshold {
+      return try ThresholdProgram(
+        x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+        patterns: patterns
+      ).lasso
+    }
+    return try TwoLayerProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
       patterns: patterns, isConstrained: isConstrained)
   }
@@ -93,7 +99,7 @@ public struct Fitting {
     case .exact: try .enumerated(problem.x)
     case .sampled(let count): try sampledPatterns(count)
     case .gates(let gates): try .given(widened(gates), for: problem.x, deduplicated: true)
-    case .refine: try sampledPatterns(Self.defaultSample)
+    case .refine: try sampledPatterns(defaultSample)
     }
   }
 
@@ -101,8 +107,8 @@ public struct Fitting {
     try .sampled(problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
   }
 
-  /// Patterns sampled for a gated network, for which refinement means nothing (its patterns are its gates).
-  private static let defaultSample = 200
+  /// Patterns sampled for gated networks, for which refinement means nothing (their patterns are their gates).
+  private var defaultSample: Int { settings.model == .threshold ? 1000 : 200 }
 
   /// Gates in the width of X: a missing bias coordinate is 0.
   private func widened(_ gates: Matrix<Double>) -> Matrix<Double> {
@@ -124,8 +130,9 @@ public struct Fitting {
   /// λ_max over given patterns: the largest dual norm of −∇ℓ(0), or past the time limit an upper bound on it.
   private func largestUsefulλ(_ patterns: ActivationPatterns) throws -> Double {
     let θ = residualAtZero
-    let pricing = GroupPricing(try program(patterns, λ: 1), deadline: limits.deadline)
-    return beyondRounding(pricing.largestNorm(θ: θ), θ: θ)
+    let program = try program(patterns, λ: 1)
+    let pricing = GroupPricing(program, deadline: limits.deadline)
+    return beyondRounding(pricing.largestNorm(θ: θ), θ: θ, program.x)
   }
 
   /// λ_max over all patterns, as far as a search finds it.
@@ -140,13 +147,13 @@ public struct Fitting {
         largest = max(largest, maxima.first?.value ?? 0)
       }
     }
-    return beyondRounding(largest, θ: θ)
+    return beyondRounding(largest, θ: θ, problem.x)
   }
 
   /// A dual norm of θ, or 0 where the rounding of XᵀDθ in Double may be all there is to it: as where no feature
   /// tells the rows apart, so that no network is better than zero.
-  private func beyondRounding(_ norm: Double, θ: Matrix<Double>) -> Double {
-    let strict = StrictDual(x: problem.x, patterns: BitMatrix(problem.x.rows, 0), θ: θ)
+  private func beyondRounding(_ norm: Double, θ: Matrix<Double>, _ x: Matrix<Double>) -> Double {
+    let strict = StrictDual(x: x, patterns: BitMatrix(x.rows, 0), θ: θ)
     return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
   }
 }

@@ -97,7 +97,7 @@ struct LayerTraining {
       try training.check(start, samples)
       return try descend(training, from: start, training.memory(samples, problem.kind), layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
-    case .fenchel, .lifted, .relu, .gatedReLU, .polynomial, .quadratic:
+    case .fenchel, .lifted, .relu, .gatedReLU, .threshold, .polynomial, .quadratic:
       return try lift(from: start, samples, layers)
     }
   }

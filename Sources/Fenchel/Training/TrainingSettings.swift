@@ -71,6 +71,8 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case relu
   /// Two-layer gated ReLU network: the group lasso without cones.
   case gatedReLU = "gated-relu"
+  /// Two-layer network with the threshold activation: a LASSO over patterns.
+  case threshold
   /// Two-layer network with a polynomial activation: a semidefinite program.
   case polynomial
   /// Two-layer network with the activation t²: a program with the nuclear norm.
@@ -98,7 +100,7 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   public var isConvexProgram: Bool { hasPatterns || self == .polynomial || self == .quadratic }
 
   /// Whether the convex program is one over activation patterns.
-  public var hasPatterns: Bool { self == .relu || self == .gatedReLU }
+  public var hasPatterns: Bool { [.relu, .gatedReLU, .threshold].contains(self) }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
   public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }

@@ -75,9 +75,7 @@ private func recomputation(
     return (certificate, program.contains(model.network), nil)
   }
   let (θ, patterns) = try storedDual(model, problem)
-  let program = try TwoLayerProgram(
-    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
-    patterns: patterns, isConstrained: model.report.model == .relu)
+  let (program, isFeasible) = try storedProgram(model, problem, patterns, λ: λ)
   let value = try primal(program.strictLoss)
   var dual = program.dualBound(θ: θ).value
   // The solver may have known better multipliers than the first search finds.
@@ -87,9 +85,23 @@ private func recomputation(
   let globalBound = proof.global.flatMap {
     GlobalBound.recomputed(from: model.certificate, $0, program, dual: dual)
   }
-  return (
-    Certificate(primal: value, dual: dual, scope: proof.scope), program.contains(model.network), globalBound
-  )
+  return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, globalBound)
+}
+
+/// The program over activation patterns that a model was trained by, and whether its network is a point of it.
+private func storedProgram(
+  _ model: ModelFile, _ problem: TrainingProblem, _ patterns: ActivationPatterns, λ: Double
+) throws -> (TwoLayerProgram, isFeasible: Bool) {
+  if model.report.model == .threshold {
+    let program = try ThresholdProgram(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+      patterns: patterns)
+    return (program.lasso, program.contains(model.network))
+  }
+  let program = try TwoLayerProgram(
+    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+    patterns: patterns, isConstrained: model.report.model == .relu)
+  return (program, program.contains(model.network))
 }
 
 /// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the

@@ -34,6 +34,7 @@ struct ReportText {
     switch report.model {
     case .relu: return "ReLU network · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
+    case .threshold: return "threshold network · \(loss)\(regularisation)"
     case .polynomial:
       let activation = report.settings.coefficients ?? .nearReLU
       return "network with \(polynomial(activation)) · \(loss)\(regularisation)"

@@ -38,10 +38,7 @@ extension TwoLayerProgram {
     let used = (0..<gated.gates.rows).filter { i in
       (i * outputs..<(i + 1) * outputs).contains { norms[$0] > 0 }
     }
-    let own = BitMatrix(signsOf: x, timesTransposed: gated.gates.selectingRows(used)).transposed
-    let columns = patterns.bits.transposed
-    let known = Set((0..<columns.rows).map(columns.row))
-    return (0..<own.rows).allSatisfy { known.contains(own.row($0)) }
+    return patterns.contain(gated.gates.selectingRows(used), on: x)
   }
 
   /// The point with each u_g that lies outside its cone moved to the nearest one inside: an iterate of an
@@ -56,6 +53,16 @@ extension TwoLayerProgram {
       for j in 0..<features { result.coefficients[g, j] = u[j] }
     }
     return result
+  }
+}
+
+extension ActivationPatterns {
+  /// Whether each of some gates, one a row, has one of these patterns on X.
+  func contain(_ gates: Matrix<Double>, on x: Matrix<Double>) -> Bool {
+    let own = BitMatrix(signsOf: x, timesTransposed: gates).transposed
+    let columns = bits.transposed
+    let known = Set((0..<columns.rows).map(columns.row))
+    return (0..<own.rows).allSatisfy { known.contains(own.row($0)) }
   }
 }
 
