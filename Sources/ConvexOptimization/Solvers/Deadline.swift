@@ -14,6 +14,16 @@ public struct Deadline: Sendable {
     self.cancellation = cancellation
   }
 
+  private init(at moment: ContinuousClock.Instant?, _ cancellation: Cancellation?) {
+    (self.moment, self.cancellation) = (moment, cancellation)
+  }
+
+  /// The deadline after a part of the time that is left.
+  public func after(_ part: Double) -> Deadline {
+    let now = ContinuousClock().now
+    return Deadline(at: moment.map { now + max(.zero, now.duration(to: $0)) * part }, cancellation)
+  }
+
   public var hasPassed: Bool {
     if cancellation?.isRequested == true { return true }
     guard let moment else { return false }

@@ -10,6 +10,14 @@ public struct GlobalBound: Sendable {
   /// Seconds that the search for it took.
   public var seconds = 0.0
 
+  /// The higher of two bounds, with the seconds of both.
+  func joined(with other: GlobalBound?) -> GlobalBound {
+    guard let other else { return self }
+    var result = value >= other.value ? self : other
+    result.seconds = seconds + other.seconds
+    return result
+  }
+
   /// How the U_j are shown.
   public enum Proof: Sendable {
     /// The program has all patterns of the data: its own certificate bounds every network.

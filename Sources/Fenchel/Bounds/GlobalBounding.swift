@@ -31,33 +31,47 @@ package struct GlobalBounding {
     package var found: NeuronSet
   }
 
-  /// The best bound that the effort gives, never above the solution's objective; nil where there is none.
-  package func bound(near solution: Solution<TwoLayerPoint>) -> Outcome {
+  /// The program's own bound where it has all patterns, for few features that of cones, and the patterns met by their search.
+  package func search(near solution: Solution<TwoLayerPoint>) -> Outcome {
     var outcome = Outcome(bound: nil, found: .none(features: program.features))
     guard effort != .none else { return outcome }
-    let primal = solution.certificate.primal
     let (_, seconds) = timed {
       if program.patterns.isExact {
         outcome.bound = GlobalBound(value: solution.certificate.dual, proof: .patterns)
       } else if isNarrow || reduction.rank == 0 {
         outcome = cutCones(solution.dualPoint.θ)
       }
-      let isExact = outcome.bound.map { primal - $0.value <= Self.exactness * max(1, abs(primal)) } ?? false
-      let target = primal - Self.exactness * max(1, abs(primal))
-      guard !isExact, let relaxed = relax(target: target), relaxed.value > outcome.bound?.value ?? -.infinity
-      else {
-        return
-      }
-      outcome.bound = relaxed
     }
-    outcome.bound?.seconds = seconds
-    // A bound above a network's objective would be an error, not a bound.
-    guard let value = outcome.bound?.value, value.isFinite, value <= primal + 1e-9 * max(1, abs(primal))
-    else {
-      outcome.bound = nil
-      return outcome
-    }
+    outcome.bound = accepted(outcome.bound, seconds, solution)
     return outcome
+  }
+
+  /// The bound of the relaxation; nil where there is none, or the effort allows for none.
+  package func relaxation(near solution: Solution<TwoLayerPoint>) -> GlobalBound? {
+    let (bound, seconds) = timed { relax(target: Self.target(solution)) }
+    return accepted(bound, seconds, solution)
+  }
+
+  /// Whether a bound proves a solution to be the best there is.
+  static func isExact(_ bound: GlobalBound?, for solution: Solution<TwoLayerPoint>) -> Bool {
+    bound.map { $0.value >= target(solution) } ?? false
+  }
+
+  private static func target(_ solution: Solution<TwoLayerPoint>) -> Double {
+    let primal = solution.certificate.primal
+    return primal - exactness * max(1, abs(primal))
+  }
+
+  /// A bound above a network's objective would be an error, not a bound.
+  private func accepted(
+    _ bound: GlobalBound?, _ seconds: Double, _ solution: Solution<TwoLayerPoint>
+  ) -> GlobalBound? {
+    let primal = solution.certificate.primal
+    guard var bound, bound.value.isFinite, bound.value <= primal + 1e-9 * max(1, abs(primal)) else {
+      return nil
+    }
+    bound.seconds = seconds
+    return bound
   }
 }
 
@@ -69,7 +83,7 @@ extension GlobalBounding {
   private static var partedWidth: Double { 0.002 }
   /// Pieces an output into which directions are parted, and features up to which that is worth the work.
   private static var mostPieces: Int { 64 }
-  private static var mostPartedFeatures: Int { 16 }
+  private static var mostPartedFeatures: Int { 64 }
 
   /// The best bound of the relaxation's minimisers, and of parting the directions where that was asked for and `target` is
   /// not met; nil where it takes too much work or memory.
@@ -139,6 +153,8 @@ extension GlobalBounding {
     let θ = strict.feasibleDirection(θ)
     let (c, λ) = (program.outputs, program.λ)
     let target = λ * (1 + 0.7 * Self.exactness)
+    // Half of the time is left for the relaxation.
+    let half = deadline.after(0.5)
     var lengths = Matrix<Double>(c, 2)
     var found = NeuronSet.none(features: program.features)
     var cones = 0
@@ -150,7 +166,8 @@ extension GlobalBounding {
           continue
         }
         var search = SphericalBranchAndBound(x: reduction.rotated, c: coefficients, target: target)
-        search.run(cones: effort.cones) { !deadline.hasPassed }
+        let share = half.after(1 / Double(2 * (c - j) - s))
+        search.run(cones: effort.cones) { !share.hasPassed }
         lengths[j, s] = search.bound + reduction.excess(coefficients)
         cones = max(cones, search.cones)
         guard search.largestValue > target else { continue }

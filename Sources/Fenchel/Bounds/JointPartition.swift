@@ -32,9 +32,9 @@ struct JointPartition {
   init(
     _ relaxation: RectifierRelaxation, at point: [Double],
     best: (value: Double, multipliers: BoundMultipliers),
-    x: Matrix<Double>, _ strict: StrictLoss
+    _ program: TwoLayerProgram
   ) {
-    (self.relaxation, self.strict, self.x, self.best) = (relaxation, strict, x, best)
+    (self.relaxation, self.program, self.best) = (relaxation, program, best)
     pieces = relaxation.pieces
     let length = relaxation.pieceLength
     points = pieces.indices.map { Array(point[$0 * length..<($0 + 1) * length]) }

@@ -56,7 +56,7 @@ public struct Network: Sendable, Equatable {
     case .relu: return .relu(hidden: hidden, output: output)
     case .polynomial(let activation):
       return .polynomial(hidden: hidden, activation: activation, output: output)
-    case .activation, .dense, .gated: return nil
+    case .activation, .dense, .gated, .convolution, .averages: return nil
     }
   }
 

@@ -17,24 +17,29 @@ extension Fitting {
     let deadline = Deadline(in: time, cancellation: cancellation)
     var left: Double? { time.map { max(0, $0 - began.duration(to: clock.now).seconds) } }
     let isRefined = if case .refine = settings.patterns { true } else { false }
-    for round in 0...Self.mostRounds {
-      var bounding = GlobalBounding(fit.program)
-      bounding.effort = effort
-      bounding.deadline = deadline
+    func bounding(_ program: TwoLayerProgram) -> GlobalBounding {
+      var bounding = GlobalBounding(program)
+      (bounding.effort, bounding.deadline) = (effort, deadline)
       bounding.maximumBytes = settings.memoryLimit
+      return bounding
+    }
+    for round in 0...Self.mostRounds {
+      let bounding = bounding(fit.program)
       if round == 0, isRefined, bounding.isNarrow, let finer = try solvedFinely(fit, fit.program, left) {
         fit = finer
       }
-      let outcome = bounding.bound(near: fit.solution)
-      let spent = fit.globalBound?.seconds ?? 0
-      fit.globalBound = outcome.bound
-      fit.globalBound?.seconds += spent
+      let outcome = bounding.search(near: fit.solution)
+      fit.globalBound = outcome.bound?.joined(with: fit.globalBound) ?? fit.globalBound
       guard isRefined, outcome.found.count > 0, round < Self.mostRounds, !deadline.hasPassed else { break }
       let patterns = try fit.program.patterns.adding(outcome.found.vectors, for: problem.x)
       guard patterns.count > fit.program.patterns.count else { break }
       let larger = try program(patterns, λ: fit.program.λ)
       guard let better = try solvedFinely(fit, larger, left) else { break }
       fit = better
+    }
+    if !GlobalBounding.isExact(fit.globalBound, for: fit.solution) {
+      let relaxed = bounding(fit.program).relaxation(near: fit.solution)
+      fit.globalBound = relaxed?.joined(with: fit.globalBound) ?? fit.globalBound
     }
     return fit
   }
