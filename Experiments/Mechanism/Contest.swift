@@ -13,7 +13,9 @@ struct Contest {
     var seeds: Int?
   }
 
-  var hidden: [Int]
+  var hidden: [Int] = []
+  /// The hidden layers where they are not all dense.
+  var plan: LayerPlan?
   var loss: LossKind
   var entries: [Entry]
   /// Values that biases begin with.
@@ -33,12 +35,13 @@ struct Contest {
     return curves
   }
 
-  private func start(_ initialiser: Initialiser, _ images: ImageSet, _ seed: UInt64) throws -> FeedForward<
-    Float
-  > {
-    try initialiser.feedForward(
-      widths: [images.inputs] + hidden + [images.classes],
-      activations: [Activation](repeating: .relu, count: hidden.count), bias: bias, seed: seed)
+  private func start(
+    _ initialiser: Initialiser, _ images: ImageSet, _ seed: UInt64
+  ) throws -> FeedForward<Float> {
+    try (plan ?? .dense(hidden)).network(
+      inputs: images.inputs, outputs: images.classes, image: images.shape, initialiser: initialiser,
+      bias: bias,
+      seed: seed)
   }
 
   /// The same without the paper's values, for other data than its own.

@@ -1,7 +1,9 @@
 /// Every experiment, in the order of the papers. A new one is a file of its own and a line here.
 public enum ExperimentCatalogue {
   public static let all: [any Experiment] = [
-    Askari2018.Figure1(), Askari2018.Table1(), Gu2019.Figure1(), Gu2019.Figure2(), Gu2019.DeepNetworks(),
+    Askari2018.Figure1(), Askari2018.Table1(), Gu2019.Figure1(), Gu2019.Figure2(), Gu2019.Figure3(),
+    Gu2019.Figure4(),
+    Gu2019.DeepNetworks(),
   ]
 
   /// What may be asked for: `all`, a paper, an experiment.

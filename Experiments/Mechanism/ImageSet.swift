@@ -6,16 +6,27 @@ struct ImageSet {
   let name: String
   let training: OrdinaryTraining.Samples<Float>
   let test: (x: Matrix<Float>, labels: [Int])
+  /// Channels, height and width.
+  let shape: ImageShape?
 
-  /// MNIST, or for quick runs the digits inside the program; with `heldOut` training samples in place of the test ones.
+  /// The sets that experiments are about, by their names in the catalogue of data.
+  enum Source: String {
+    case mnist
+    case cifar10 = "cifar-10"
+
+    var title: String { self == .mnist ? "MNIST" : "CIFAR-10" }
+  }
+
+  /// A set of images, or for quick runs the digits inside the program; with `heldOut` training samples in place of the test
+  /// ones.
   ///
-  /// Errors: `DataError` where MNIST is not on this machine.
-  init(_ options: ExperimentOptions) throws {
-    let all = try Part(options.isQuick ? "digits" : "mnist", .train)
+  /// Errors: `DataError` where the set is not on this machine.
+  init(_ options: ExperimentOptions, of source: Source = .mnist) throws {
+    let all = try Part(options.isQuick ? "digits" : source.rawValue, .train)
     let n = all.labels.count
     guard options.isQuick || options.heldOut != nil else {
-      let test = try Part("mnist", .test)
-      self.init("MNIST", all, Array(0..<n), test, Array(0..<test.labels.count))
+      let test = try Part(source.rawValue, .test)
+      self.init(source.title, all, Array(0..<n), test, Array(0..<test.labels.count))
       return
     }
     let held = options.heldOut ?? n / 5
@@ -23,11 +34,13 @@ struct ImageSet {
       throw DataError.unsuitable(source: all.name, "\(held) samples cannot be held out of \(n)")
     }
     let order = Array(Philox(seed: 77, stream: 5).permutation(of: n))
-    self.init(options.isQuick ? "digits" : "MNIST", all, Array(order[held...]), all, Array(order[..<held]))
+    self.init(
+      options.isQuick ? "digits" : source.title, all, Array(order[held...]), all, Array(order[..<held]))
   }
 
   private init(_ name: String, _ training: Part, _ rows: [Int], _ test: Part, _ testRows: [Int]) {
     self.name = name
+    shape = training.shape
     let isWhole = rows.count == training.labels.count
     let x = isWhole ? training.x : training.x.selectingRows(rows)
     var y = Matrix<Float>(rows.count, training.classes)
@@ -44,7 +57,7 @@ struct ImageSet {
     let samples = "\(training.x.rows) training images"
     let scored = test.labels.count
     if options.isQuick {
-      return "quick: \(name), \(samples) of 8 × 8, \(scored) for the test; not the paper’s MNIST"
+      return "quick: \(name), \(samples) of 8 × 8, \(scored) for the test; not the paper’s images"
     }
     let held = options.heldOut != nil ? "training images held out, not the test images" : "test images"
     return "\(name), pixels from 0 to 1, \(samples), scored on \(scored) \(held)"
@@ -67,6 +80,7 @@ private struct Part {
   let x: Matrix<Float>
   let labels: [Int]
   let classes: Int
+  let shape: ImageShape?
 
   init(_ name: String, _ part: DataPart) throws {
     var options = ReadOptions()
@@ -78,6 +92,7 @@ private struct Part {
     // Classes are numbered by their names, so that both parts agree.
     labels = indices.map { Int(data.schema.classes[Int($0)]) ?? Int($0) }
     classes = count
+    shape = data.schema.imageShape
     x = Standardisation(dividing: data.features).applied(to: data.features).converted(to: Float.self)
   }
 }

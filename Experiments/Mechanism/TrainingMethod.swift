@@ -6,6 +6,10 @@ import LinearAlgebra
 struct TrainingMethod: Sendable {
   let name: String
   private let kind: Kind
+  /// Changes of training images of a shape.
+  private var changes: Changes?
+
+  typealias Changes = (augmentation: Augmentation, shape: ImageShape?)
 
   private enum Kind: Sendable {
     case lifted(LiftedForm, LiftedSettings)
@@ -14,12 +18,16 @@ struct TrainingMethod: Sendable {
     case batches(OrdinaryTraining, @Sendable (FeedForward<Float>) throws -> any BatchMethod<Float>)
   }
 
-  static func lifted(_ name: String, _ form: LiftedForm, _ settings: LiftedSettings) -> TrainingMethod {
-    TrainingMethod(name: name, kind: .lifted(form, settings))
+  static func lifted(
+    _ name: String, _ form: LiftedForm, _ settings: LiftedSettings, _ changes: Changes? = nil
+  ) -> TrainingMethod {
+    TrainingMethod(name: name, kind: .lifted(form, settings), changes: changes)
   }
 
-  static func ordinary(_ name: String, _ training: OrdinaryTraining) -> TrainingMethod {
-    TrainingMethod(name: name, kind: .ordinary(training))
+  static func ordinary(
+    _ name: String, _ training: OrdinaryTraining, _ changes: Changes? = nil
+  ) -> TrainingMethod {
+    TrainingMethod(name: name, kind: .ordinary(training), changes: changes)
   }
 
   /// A method that sweeps over all samples.
@@ -65,6 +73,12 @@ struct TrainingMethod: Sendable {
       curve: LearningCurve(method: name, seed: seed, points: points, status: outcome.status))
   }
 
+  private func augmented(
+    _ source: any SampleSource<Float>, _ seed: UInt64
+  ) throws -> any SampleSource<Float> {
+    try changes.map { try AugmentedSamples(source, $0.augmentation, shape: $0.shape, seed: seed) } ?? source
+  }
+
   private typealias Observer = (Epoch, FeedForward<Float>) -> Void
 
   private func run(
@@ -77,12 +91,14 @@ struct TrainingMethod: Sendable {
       var training = LiftedTraining<Float>(form, settings: settings)
       training.limits.cancellation = options.cancellation
       training.observer = observer
+      training.changes = { try augmented($0, seed) }
       let outcome = try training.run(
         from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: loss)
       return (outcome.network, outcome.status)
     case .ordinary(var training):
       (training.seed, training.cancellation) = (seed, options.cancellation)
-      let outcome = try training.run(from: start, samples, loss: loss, progress: observer)
+      let outcome = try training.run(
+        from: start, augmented(training.memory(samples, loss), seed), progress: observer)
       return (outcome.network, outcome.status)
     case .sweeps(let count, let make):
       let begin = ContinuousClock().now

@@ -43,7 +43,7 @@ extension Outcome {
     case is TrainingError, is LossError: self = .badData
     case PatternError.memory: self = .resources
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
-      is ActivationError,
+      is AugmentationError, is ActivationError,
       is OrdinaryTrainingError, is BackpropagationError, is RelativeError,
       is InitialModelError:
       self = .usage

@@ -31,7 +31,10 @@ import Testing
     #expect(ExperimentCatalogue.experiments(named: "gu-2018").isEmpty)
   }
 
-  @Test(arguments: ["gu-2019/figure-1", "gu-2019/figure-2", "gu-2019/deep-networks", "askari-2018/figure-1"])
+  @Test(arguments: [
+    "gu-2019/figure-1", "gu-2019/figure-2", "gu-2019/figure-3", "gu-2019/figure-4", "gu-2019/deep-networks",
+    "askari-2018/figure-1",
+  ])
   func quickRunsMeasureEveryMethod(name: String) throws {
     let findings = try experiment(name).run(quick())
     #expect(findings.isComplete && !findings.setting.isEmpty)

@@ -47,6 +47,23 @@ import Testing
     }
   }
 
+  @Test func imagesAreChangedForBothMethods() throws {
+    try CommandLineTool.inFolder { tool in
+      try tool.write("layers: [convolution 4 3x3, dense 20]", to: "net.yaml")
+      for model in ["mlp", "fenchel"] {
+        let result = try train(
+          tool, "net.yaml", "--model", model, "--augment", "shift:1,flip", "--batch-size", "50")
+        #expect(result.code == 0, "\(result.error)")
+      }
+      let dense = try tool.run("train", "digits", "--model", "fenchel", "--augment", "flip")
+      #expect(dense.code == 2 && dense.error.contains("--architecture"), "\(dense.error)")
+      let sweeps = try tool.run("train", "digits", "--model", "admm", "--augment", "flip")
+      #expect(sweeps.code == 2 && sweeps.error.contains("all samples at once"), "\(sweeps.error)")
+      let word = try train(tool, "net.yaml", "--model", "mlp", "--augment", "rotate")
+      #expect(word.code == 2 && word.error.contains("shift:n"), "\(word.error)")
+    }
+  }
+
   @Test func wrongUses() throws {
     try CommandLineTool.inFolder { tool in
       let named = try train(tool, "lenet", "--model", "mlp")

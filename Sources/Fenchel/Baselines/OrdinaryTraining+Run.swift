@@ -96,6 +96,7 @@ extension OrdinaryTraining {
     ) throws -> Bool {
       let number = record.history.count
       let rate = settings.baseRate * settings.schedule.factor(epoch: number, of: settings.epochs)
+      source.begin(epoch: number)
       while position.batches < batches.count {
         if let interruption {
           status = interruption

@@ -15,7 +15,7 @@ extension BatchDescent {
     let layers = network.activations.count
     let program = LiftedProgram(
       x: x, output: .loss(loss), outputs: loss.outputs, penalties: penalties,
-      λ: [Element](repeating: Element(settings.λ), count: layers))
+      λ: λ)
     let centers = network.weights
     var point = LiftedPoint(forward: network, on: x)
     let value = loss.value(at: program.preactivations(ofLayer: layers, at: point))

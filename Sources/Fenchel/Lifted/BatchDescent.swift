@@ -11,6 +11,11 @@ import LinearAlgebra
 ///
 /// with the share of unclipped samples of each unit as the curvature of B, and momentum μ on the centre of the
 /// proximal term. Neither monotone nor exact: fast. `LiftedTraining` goes back an epoch where it goes wrong.
+///
+/// In networks with convolutions γ would have to differ by orders of magnitude from layer to layer (appendix C has 1e-4 to 1):
+/// there it is what makes each step a share η of the weights' own length, M = X̃ᵀX̃ + δ tr(X̃ᵀX̃)/d I, and η falls to
+/// nearly nothing over the run. Layers before averages or a convolution, whose adjoint spreads each error over many
+/// entries, have a λ smaller than that above by a factor.
 struct BatchDescent<Element: Scalar>: Resumable {
   let settings: BatchDescentSettings
   var network: FeedForward<Element>
@@ -24,6 +29,10 @@ struct BatchDescent<Element: Scalar>: Resumable {
   var proximityFactor: Element = 1
   /// Steps are shorter by this.
   private(set) var caution: Element = 1
+  /// λ_0 … λ_{L−1}.
+  let λ: [Element]
+  /// How much of the run is over, from 0 to 1.
+  var progress = 0.0
 
   /// `moments` are those of the inputs in their axes.
   ///
@@ -34,13 +43,23 @@ struct BatchDescent<Element: Scalar>: Resumable {
     velocities = network.weights.map { Matrix($0.rows, $0.columns) }
     innerMoments = network.weights.map { _ in nil }
     penalties = try network.activations.map { try FenchelPenalty($0) }
+    λ = Self.weights(of: network, settings)
     metrics = network.weights.indices.map { l in
       l == 0 && network.activations.count > 0 && network.maps[0] == .dense
         ? .diagonal(network.hasBias ? moments + [1] : moments) : .unknown
     }
   }
 
-  private var λ: Element { Element(settings.λ) }
+  private static func weights(
+    of network: FeedForward<Element>, _ settings: BatchDescentSettings
+  ) -> [Element] {
+    var λ = [Element](repeating: Element(settings.λ), count: network.activations.count)
+    for l in λ.indices.dropLast().reversed() {
+      λ[l] = λ[l + 1] / (network.maps[l + 1] == .dense ? 1 : Element(settings.imagePull))
+    }
+    return λ
+  }
+
   private var last: Int { network.activations.count }
 
   /// One batch X: m × d with its loss. Returns the loss of the network as it was.
@@ -93,11 +112,12 @@ struct BatchDescent<Element: Scalar>: Resumable {
     for l in (0..<last).reversed() {
       let u = forward.inputs[l]
       let isLast = l == last - 1
-      let fit: LayerFit<Element> = isLast ? .loss(loss) : .outputs(targets[0], penalties[l + 1], weight: λ)
+      let fit: LayerFit<Element> =
+        isLast ? .loss(loss) : .outputs(targets[0], penalties[l + 1], weight: λ[l + 1])
       let block = OutputBlock(
         fit: fit, weights: network.weights[l + 1], map: network.maps[l + 1], hasBias: network.hasBias,
         penalty: penalties[l],
-        weight: λ, toward: u)
+        weight: λ[l], toward: u)
       targets.insert(block.singleStep(from: forward.inputs[l + 1], outputs: forward.outputs[l]), at: 0)
     }
     return targets
@@ -127,14 +147,23 @@ struct BatchDescent<Element: Scalar>: Resumable {
     }
     let activity = penalties[l].divergence.columnSlopes(at: v)
     let mean = activity.reduce(0, +) / Element(max(activity.count, 1))
-    if l > 0 || network.maps[0] != .dense { refresh(l, x, curvature: λ * mean, γ) }
+    if l > 0 || network.maps[0] != .dense { refresh(l, x, curvature: λ[l] * mean, γ) }
     v.add(-1, outputs)
     var step = x.pullBack(v)
     metrics[l].divide(
-      &step, activity: activity.map { λ * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.samples))
+      &step, activity: activity.map { λ[l] * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.samples))
     velocities[l].scale(by: Element(settings.momentum))
-    velocities[l].add(-relaxation * λ, step)
+    velocities[l].add(-(share(of: step, l) ?? relaxation * λ[l]), step)
     network.weights[l].add(1, velocities[l])
+  }
+
+  /// What makes a step η of the length of the weights, where steps are measured so.
+  private func share(of step: Matrix<Element>, _ l: Int) -> Element? {
+    guard let η = settings.stepShare else { return nil }
+    let length = step.frobeniusNorm
+    guard length > 0, length.isFinite else { return 0 }
+    let rate = η * (1 - progress * (1 - BatchDescentSettings.lastShare)) / Double(caution)
+    return Element(rate) * network.weights[l].frobeniusNorm / length
   }
 
   /// Factorises a layer's metric anew where that is due. The last layer's is that of the batch, always: its whole steps
@@ -142,7 +171,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
   private mutating func refresh(_ l: Int, _ x: LayerInputs<Element>, curvature: Element, _ γ: Element) {
     let isDue = batches < 10 || batches.isMultiple(of: settings.refreshInterval)
     guard l == last || isDue else { return }
-    var m = x.gram
+    var m = l < last ? x.gramEstimate : x.gram
     if l < last {
       let share = Element(max(settings.refreshShare, 1 / Double(batches + 1)))
       m.scale(by: share)
@@ -151,8 +180,13 @@ struct BatchDescent<Element: Scalar>: Resumable {
       moment.scale(by: 1 / Element(x.samples))
       innerMoments[l] = moment
     }
-    m.scale(by: curvature)
-    for i in 0..<m.rows { m[i, i] += 2 * γ }
+    if l < last, settings.stepShare != nil {
+      let trace = (0..<m.rows).reduce(Element(0)) { $0 + m[$1, $1] }
+      for i in 0..<m.rows { m[i, i] += Element(settings.damping) * trace / Element(m.rows) }
+    } else {
+      m.scale(by: curvature)
+      for i in 0..<m.rows { m[i, i] += 2 * γ }
+    }
     if let factor = try? Cholesky(m) { metrics[l] = .factor(factor) }
   }
 }
@@ -179,6 +213,14 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public var solvesBlocks = false
   /// K, where blocks are solved.
   public var alternations = 1
+  /// η, where the steps of hidden layers' weights are measured by their length; nil where γ holds them.
+  public var stepShare: Double?
+  /// δ, where η is given.
+  public var damping = 0.1
+  /// λ_{l+1}/λ_l where layer l + 1 is a convolution or sees averages.
+  public var imagePull = 5.0
+  /// The share of η that is left at the end of a run.
+  static let lastShare = 0.03
 
   public init() {}
 }

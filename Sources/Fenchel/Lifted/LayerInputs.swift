@@ -57,6 +57,15 @@ package enum LayerInputs<Element: Scalar>: Sendable {
     }
   }
 
+  /// The same, for patches from an eighth of the images, which have enough of them.
+  var gramEstimate: Matrix<Element> {
+    guard case .images(let x, let convolution, let hasBias) = self else { return gram }
+    let count = max(min(x.rows, 16), x.rows / 8)
+    var gram = convolution.gramMatrix(x.firstRows(count), hasBias: hasBias)
+    gram.scale(by: Element(x.rows) / Element(max(count, 1)))
+    return gram
+  }
+
   /// A(X)ᵀ S A(X) for weights of the samples that are at most 1, or a bound on it.
   func gram(weightedBy s: [Element]) -> Matrix<Element> {
     guard case .matrix(var x) = self else { return gram }

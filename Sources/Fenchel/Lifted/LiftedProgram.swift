@@ -173,7 +173,7 @@ extension LiftedProgram {
 
   /// The block of X_{l+1}, l = 0 … L − 1, with everything else as at the point; `u` are its layer's pre-activations where
   /// they are known.
-  func outputBlock(
+  package func outputBlock(
     _ l: Int, at point: LiftedPoint<Element>, toward u: Matrix<Element>? = nil
   ) -> OutputBlock<Element> {
     OutputBlock(
@@ -183,7 +183,7 @@ extension LiftedProgram {
   }
 
   /// The block of W_l, l = 0 … L, held near `center` by γ.
-  func weightBlock(
+  package func weightBlock(
     _ l: Int, at point: LiftedPoint<Element>, proximity γ: Element = 0, center: Matrix<Element>? = nil,
     gram: Matrix<Element>? = nil
   ) -> WeightBlock<Element> {

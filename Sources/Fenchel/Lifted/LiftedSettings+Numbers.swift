@@ -6,7 +6,15 @@ extension LiftedSettings: RelativeSettings {
       RelativeNumber("growth", \.batched.proximityGrowth, .nonnegative),
       RelativeNumber("momentum", \.batched.momentum, .belowOne),
       RelativeNumber("relaxation", \.batched.relaxation), RelativeNumber("rho", \.ρ),
+      RelativeNumber("share", \.stepShareOrNone), RelativeNumber("damping", \.batched.damping),
+      RelativeNumber("pull", \.batched.imagePull),
     ]
+  }
+
+  /// η of networks with convolutions.
+  private var stepShareOrNone: Double {
+    get { batched.stepShare ?? 0.025 }
+    set { batched.stepShare = newValue }
   }
 
   /// Of models with squared distances, which take all data at once.

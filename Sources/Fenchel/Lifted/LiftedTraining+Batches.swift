@@ -25,7 +25,7 @@ extension LiftedTraining {
     while run.record.history.count < settings.epochs, run.status == .completed {
       let number = run.record.history.count + 1
       run.descent.proximityFactor = Element(Double.pow(Double(number), settings.batched.proximityGrowth))
-      try run.visit(order.epoch(number - 1), checkpoints)
+      try run.visit(order.epoch(number - 1), of: settings.epochs, checkpoints)
       guard run.status == .completed, let epoch = run.finishEpoch() else { continue }
       report(epoch, leaving(run.descent.network), phase: "epochs")
       try checkpoints?.offer { try run.transfer(&$0) }
@@ -64,12 +64,17 @@ private struct BatchedRun<Element: Scalar>: Resumable {
   }
 
   /// Visits the batches that are left of an epoch, until one gives a loss that is not finite or the run must end.
-  mutating func visit(_ batches: [ArraySlice<Int>], _ checkpoints: CheckpointKeeper?) throws {
+  mutating func visit(
+    _ batches: [ArraySlice<Int>], of epochs: Int, _ checkpoints: CheckpointKeeper?
+  ) throws {
+    source.begin(epoch: record.history.count)
     while position.batches < batches.count, !position.loss.isNaN {
       if let reason = limits.interruption(after: record.secondsHere) {
         status = reason
         return
       }
+      descent.progress =
+        (Double(record.history.count) + Double(position.batches) / Double(batches.count)) / Double(epochs)
       let batch = try source.batch(batches[position.batches])
       let value = descent.step(batch.x, batch.loss)
       position.loss += value.isFinite ? Double(value) : .nan

@@ -37,6 +37,19 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
     (batched.λ, batched.proximity, batched.proximityGrowth) = (3, 0.1, 1.5)
   }
 
+  /// The settings for a network of these layers.
+  public init(plan: LayerPlan) {
+    self.init(hiddenLayers: plan.hiddenLayers)
+    guard plan.hasConvolutions else { return }
+    batchSize = Self.batchSize(plan: plan)
+    (batched.λ, batched.momentum, batched.stepShare) = (0.4, 0.5, 0.025)
+  }
+
+  /// Samples of a batch for a network of these layers.
+  public static func batchSize(plan: LayerPlan) -> Int {
+    plan.hasConvolutions ? 500 : batchSize(hiddenLayers: plan.hiddenLayers)
+  }
+
   /// The share of the second moment of images that is kept for a network of so many hidden layers: small directions are
   /// noise to them, the more so the deeper. Chosen on MNIST images held out.
   public static func imageShare(hiddenLayers: Int) -> Double { hiddenLayers > 1 ? 0.9 : 0.95 }
@@ -53,6 +66,8 @@ public struct LiftedTraining<Element: Scalar> {
   public var progress: ProgressHandler?
   /// Called after every epoch with the network so far.
   public var observer: ((Epoch, FeedForward<Element>) -> Void)?
+  /// Changes of the samples of batches, for networks that begin with a convolution.
+  package var changes: ((any SampleSource<Element>) throws -> any SampleSource<Element>)?
   /// Where the state is kept as training goes.
   package var checkpoints: CheckpointKeeper?
 
@@ -85,7 +100,8 @@ public struct LiftedTraining<Element: Scalar> {
     }
     guard loss.smoothness.isFinite else { throw LiftedError.lossNotSmooth(kind) }
     guard network.maps[0] == .dense else {
-      return try descend(network, MemorySamples(x: x, loss: loss), nil, record, batchSize: batchSize)
+      let samples = MemorySamples(x: x, loss: loss)
+      return try descend(network, changes?(samples) ?? samples, nil, record, batchSize: batchSize)
     }
     let basis = try InputBasis(x, share: settings.inputShare)
     let turned = MemorySamples(x: basis.rotated(x), loss: loss)
@@ -105,7 +121,7 @@ public struct LiftedTraining<Element: Scalar> {
       guard try source.batch([0]).loss.smoothness.isFinite else {
         throw LiftedError.lossNotSmooth(source.problem.frame.kind)
       }
-      return try descend(network, source, nil, record, batchSize: batchSize)
+      return try descend(network, changes?(source) ?? source, nil, record, batchSize: batchSize)
     }
     let basis = try InputBasis<Element>(
       samples: source.samples, features: source.features, share: settings.inputShare

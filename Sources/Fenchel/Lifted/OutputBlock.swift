@@ -137,7 +137,7 @@ extension OutputBlock {
   /// elsewhere φ(U − c G(L + cWᵀW)⁻¹Wᵀ), c = L/(κλ), G = ∇f(T), L its bound on curvature: Newton's step for
   /// a quadratic fit, were nothing clipped. Through averages P, PPᵀ = σI, it is σWᵀW; through a convolution a step of the
   /// majorant.
-  func singleStep(from t: Matrix<Element>, outputs z: Matrix<Element>) -> Matrix<Element> {
+  package func singleStep(from t: Matrix<Element>, outputs z: Matrix<Element>) -> Matrix<Element> {
     if let newton = OutputNewton(self) { return newton.singleStep(from: t) }
     var gradient = t
     fit.gradient(at: t, into: &gradient)

@@ -48,6 +48,11 @@ public struct LayerPlan: Codable, Sendable, Equatable {
     steps.count { if case .pooling = $0 { false } else { true } }
   }
 
+  /// Whether a layer is a convolution.
+  public var hasConvolutions: Bool {
+    steps.contains { if case .convolution = $0 { true } else { false } }
+  }
+
   /// The layers for data of d features, images or not, and c outputs.
   ///
   /// - Throws: `LayerPlanError`, which names the layer; `FeedForwardError.width` for a dense layer without outputs.

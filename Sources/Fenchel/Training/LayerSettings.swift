@@ -11,6 +11,8 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   public var initialiser = Initialiser.xavier
   /// The model whose weights training began with, where it did.
   public var initialModel: String?
+  /// Changes of training images, anew in every epoch.
+  public var augmentation: Augmentation?
   /// Passes over the data.
   public var epochs = 10
   /// Samples of a batch; as many as there are, or more, make one batch of all of them.

@@ -69,9 +69,39 @@ struct LayerTraining {
     if ![.fenchel, .lifted, .mlp].contains(settings.model) {
       try drawn.requireDense(for: settings.model.rawValue)
     }
+    try checkAugmentation(layers, isConvolution: drawn.maps[0] != .dense)
     switch data {
     case .memory(let all): return try run(from: drawn, all, layers)
     case .streamed(let all): return try run(from: drawn, StreamedSamples<Element>(problem: all), layers)
+    }
+  }
+
+  /// The samples, with their images changed where that is asked for.
+  private func changed<Element: Scalar>(
+    _ source: any SampleSource<Element>, _ layers: LayerSettings?
+  ) throws -> any SampleSource<Element> {
+    guard let augmentation = layers?.augmentation else { return source }
+    let shape = problem.schema.imageShape ?? layers?.architecture?.image
+    return try AugmentedSamples(source, augmentation, shape: shape, seed: settings.seed)
+  }
+
+  /// - Throws: `AugmentationError` where images would be changed that no batch is made of.
+  private func checkAugmentation(_ layers: LayerSettings, isConvolution: Bool) throws {
+    guard layers.augmentation != nil else { return }
+    switch settings.model {
+    case .mlp, .contrastive, .lpom:
+      guard layers.optimizer != .lbfgs else {
+        throw AugmentationError.method("l-bfgs takes all samples at once")
+      }
+    case .fenchel:
+      guard isConvolution, layers.batchSize < problem.rows else {
+        throw AugmentationError.method(
+          "fenchel changes images batch by batch, where the first layer is a convolution; give --architecture, and "
+            + "batches smaller than the data")
+      }
+    default:
+      throw AugmentationError.method(
+        "the model \(settings.model.rawValue) takes all samples at once; take fenchel or mlp")
     }
   }
 
@@ -95,7 +125,8 @@ struct LayerTraining {
     case .mlp, .lpom, .contrastive:
       let training = ordinaryTraining(layers)
       try training.check(start, samples)
-      return try descend(training, from: start, training.memory(samples, problem.kind), layers)
+      return try descend(
+        training, from: start, changed(training.memory(samples, problem.kind), layers), layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
     case .fenchel, .lifted, .relu, .gatedReLU, .threshold, .polynomial, .quadratic:
       return try lift(from: start, samples, layers)
@@ -107,10 +138,12 @@ struct LayerTraining {
     from start: FeedForward<Element>, _ samples: StreamedSamples<Element>, _ layers: LayerSettings
   ) throws -> Outcome {
     guard settings.model == .fenchel else {
-      return try descend(ordinaryTraining(layers), from: start, samples, layers)
+      return try descend(ordinaryTraining(layers), from: start, changed(samples, layers), layers)
     }
-    let outcome = try liftedTraining(.fenchel, try liftedSettings(layers), checkpoints).run(
-      from: start, samples)
+    var training: LiftedTraining<Element> = liftedTraining(
+      .fenchel, try liftedSettings(layers), checkpoints)
+    training.changes = { try changed($0, layers) }
+    let outcome = try training.run(from: start, samples)
     return Outcome(network: try outcome.network.network(), status: outcome.status, history: outcome.history)
   }
 
@@ -128,7 +161,9 @@ struct LayerTraining {
     _ form: LiftedForm, _ lifted: LiftedSettings, from start: FeedForward<Element>,
     _ samples: OrdinaryTraining.Samples<Element>, _ checkpoints: CheckpointKeeper? = nil
   ) throws -> LiftedTraining<Element>.Outcome {
-    try liftedTraining(form, lifted, checkpoints).run(
+    var training: LiftedTraining<Element> = liftedTraining(form, lifted, checkpoints)
+    training.changes = { try changed($0, settings.layers) }
+    return try training.run(
       from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
   }
 
@@ -173,7 +208,7 @@ struct LayerTraining {
   }
 
   private func liftedSettings(_ layers: LayerSettings) throws -> LiftedSettings {
-    var lifted = LiftedSettings(hiddenLayers: layers.hiddenLayers)
+    var lifted = LiftedSettings(plan: layers.plan)
     lifted.epochs = layers.epochs
     lifted.batchSize = layers.batchSize < problem.rows ? layers.batchSize : nil
     lifted.seed = settings.seed

@@ -14,10 +14,17 @@ package protocol SampleSource<Element> {
   /// Σ s over all samples.
   var mass: Double { get }
 
+  /// Says that the batches that follow are of an epoch, counted from 0.
+  mutating func begin(epoch: Int)
+
   /// The samples of these numbers, in this order.
   ///
   /// - Throws: where the samples lie in a file, `DataError` when that cannot be read any more.
   mutating func batch(_ samples: ArraySlice<Int>) throws -> Batch<Element>
+}
+
+extension SampleSource {
+  package mutating func begin(epoch: Int) {}
 }
 
 /// Samples in memory.

@@ -13,6 +13,12 @@ struct LayerOptions: ParsableArguments {
       valueName: "lenet-5|file"))
   var architecture: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Change training images anew in every epoch: move them by up to so many pixels, mirror half of them.",
+      valueName: "shift:n,flip"))
+  var augment: String?
+
   @Option(help: ArgumentHelp("Activation of the hidden layers (default: relu).", valueName: "name[:number]"))
   var activation: String?
 
@@ -99,6 +105,10 @@ struct LayerOptions: ParsableArguments {
     if architecture != nil && hidden != nil {
       throw ValidationError("--architecture and --hidden exclude each other; give one")
     }
+    if let augment, Augmentation(augment) == nil {
+      throw ValidationError(
+        "--augment \(augment): write shift:n with a whole number of pixels from 1, flip, or shift:n,flip")
+    }
     _ = try widths()
     _ = try namedActivation()
     _ = try namedNumbers()
@@ -127,7 +137,7 @@ struct LayerOptions: ParsableArguments {
   func settings(for model: ModelKind, from start: InitialModel?) throws -> LayerSettings? {
     let common = [
       ("--hidden", hidden != nil), ("--activation", activation != nil), ("--epochs", epochs != nil),
-      ("--init", initialModel != nil), ("--initialiser", initialiser != nil),
+      ("--init", initialModel != nil), ("--initialiser", initialiser != nil), ("--augment", augment != nil),
     ]
     let convolutional = [ModelKind.fenchel, .lifted, .mlp]
     try refuse(
@@ -155,7 +165,7 @@ struct LayerOptions: ParsableArguments {
     if let widths = try widths() { (settings.hidden, settings.architecture) = (widths, nil) }
     if let architecture { settings.architecture = try ArchitectureFile.plan(architecture) }
     if model == .fenchel {
-      settings.batchSize = LiftedSettings.batchSize(hiddenLayers: settings.hiddenLayers)
+      settings.batchSize = LiftedSettings.batchSize(plan: settings.plan)
     }
     if let activation = try namedActivation() { settings.activation = activation }
     if let initialiser { settings.initialiser = initialiser }
@@ -163,6 +173,7 @@ struct LayerOptions: ParsableArguments {
     if let batchSize { settings.batchSize = batchSize }
     if let optimizer { settings.optimizer = optimizer }
     if let schedule { settings.schedule = schedule }
+    settings.augmentation = augment.flatMap { Augmentation($0) }
     settings.inputShare = inputShare
     settings.dualSteps = dualSteps
     settings.sketch = sketch

@@ -13,6 +13,14 @@ import Testing
       ResumableRun(.fenchel, precision: .double) { ($0.batchSize, $0.hidden) = (16, [7, 6, 5]) },
       ResumableRun(.fenchel) { ($0.batchSize, $0.dualSteps) = (1000, 1) },
       ResumableRun(.lifted) { ($0.hidden, $0.sketch) = ([8, 4], 2) },
+      ResumableRun(.fenchel) {
+        ($0.batchSize, $0.architecture) = (
+          16,
+          LayerPlan(
+            steps: [.convolution(channels: 3, height: 1, width: 2), .dense(6)],
+            image: ImageShape(channels: 1, height: 1, width: 4))
+        )
+      },
       ResumableRun(.admm) { $0.hidden = [8, 5] }, ResumableRun(.bcd) { $0.hidden = [8, 5] },
       ResumableRun(.mac) { ($0.hidden, $0.activation) = ([8, 5], .tanh) },
       ResumableRun(.zhangBrand) { $0.hidden = [8, 5] },
