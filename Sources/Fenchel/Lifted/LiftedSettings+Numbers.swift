@@ -13,7 +13,7 @@ extension LiftedSettings: RelativeSettings {
 
   /// η of networks with convolutions.
   private var stepShareOrNone: Double {
-    get { batched.stepShare ?? 0.025 }
+    get { batched.stepShare ?? 0.02 }
     set { batched.stepShare = newValue }
   }
 

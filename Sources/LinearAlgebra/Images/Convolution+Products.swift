@@ -46,10 +46,10 @@ extension Convolution {
             T.gemm(
               .no, .no, m: k, n: m, k: filters, alpha: 1, a: w, lda: filters, b: delta + image * filters * m,
               ldb: m, beta: 0, c: patches, ldc: m)
-            frame.update(repeating: 0, count: framed)
+            fill(frame, 0, framed)
             T.addPatches(patches, self, to: frame)
             let target = x + image * d
-            if !adding { target.update(repeating: 0, count: d) }
+            if !adding { fill(target, 0, d) }
             T.addFrame(frame, self.frame, scale: α, to: target)
           }
         }
@@ -113,12 +113,12 @@ extension Convolution {
     let (d, k, m) = (input.count, patchLength, positions)
     let framed = frame.shape.count + Self.slack / MemoryLayout<T>.stride
     withTemporary(T.self, framed + (k + 1) * m + Self.slack / MemoryLayout<T>.stride) { frame in
-      frame.update(repeating: 0, count: framed)
+      fill(frame, 0, framed)
       let patches = frame + framed
       for image in images {
         T.frame(x + image * d, self.frame, into: frame)
         T.gatherPatches(frame, self, into: patches)
-        if hasBias { (patches + k * m).update(repeating: 1, count: m) }
+        if hasBias { fill(patches + k * m, 1, m) }
         body(image, patches)
       }
     }
@@ -131,13 +131,20 @@ extension Convolution {
   ) {
     let size = max(1, (images + 15) / 16)
     let tiles = Parallel.tiles(of: size, covering: images)
-    target.update(repeating: 0, count: count)
+    fill(target, 0, count)
     withTemporary(T.self, count * tiles) { partial in
-      partial.update(repeating: 0, count: count * tiles)
+      fill(partial, 0, count * tiles)
       Parallel.forEach(tiles: tiles) { tile in
         body(Parallel.range(ofTile: tile, size: size, count: images), partial + tile * count)
       }
       for tile in 0..<tiles { T.axpy(count, 1, partial + tile * count, target) }
     }
   }
+}
+
+/// x_i ← value.
+@specialized(where T == Double)
+@specialized(where T == Float)
+private func fill<T: Scalar>(_ x: UnsafeMutablePointer<T>, _ value: T, _ count: Int) {
+  x.update(repeating: value, count: count)
 }
