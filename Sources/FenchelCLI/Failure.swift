@@ -39,7 +39,9 @@ extension Outcome {
       }
     case let error as VerificationError:
       if case .noCertificate = error { self = .badModel } else { self = .badData }
-    case TrainingError.solver, TrainingError.solverOfModel, TrainingError.lossOfModel: self = .usage
+    case TrainingError.solver, TrainingError.solverOfModel, TrainingError.lossOfModel,
+      TrainingError.sharedNeurons, TrainingError.solverOfSharedNeurons:
+      self = .usage
     case is TrainingError, is LossError: self = .badData
     case PatternError.memory: self = .resources
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,

@@ -30,6 +30,11 @@ import Testing
       ["train", "iris", "--model", "gated-relu", "--bound-time", "2"],
       "--bound is not for the model gated-relu"
     ),
+    (["train", "digits", "--outputs", "nuclear"], "take --model gated-relu"),
+    (
+      ["train", "iris", "--model", "gated-relu", "--outputs", "nuclear", "--solver", "newton"],
+      "take auto or fista"
+    ),
     (["train", "digits", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--model", "quadratic", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--model", "polynomial", "--coefficients", "1,2"], "must be three numbers"),

@@ -75,7 +75,8 @@ struct ConvexFitting {
 
 extension Fit {
   func certified(for problem: TrainingProblem, _ network: Network) throws -> CertifiedNetwork {
-    let objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
+    var objective = NetworkObjective(loss: program.strictLoss, λ: program.λ)
+    objective.sharesNeurons = sharesNeurons
     return CertifiedNetwork(
       network: network, objective: objective.value(of: network, on: problem.inputs), λ: program.λ, λMax: λMax,
       certificate: solution.certificate, status: solution.status, iterations: solution.iterations,

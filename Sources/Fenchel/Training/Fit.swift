@@ -8,6 +8,8 @@ public struct Fit: Sendable {
   /// The least λ at which the zero network is optimal: exact over the program's patterns, or an upper bound where the
   /// time limit came first; found by search where patterns are refined; 0 where all that is found is rounding.
   public var λMax: Double
+  /// Whether neurons feed all outputs: then the solution is one of the `NuclearProgram`.
+  public var sharesNeurons = false
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
   public var heuristicViolation: Double?
   /// Objective of the local training that refinement began with.
@@ -37,7 +39,7 @@ public struct Fitting {
 
   private var isConstrained: Bool { settings.model == .relu }
 
-  private var limits: Limits {
+  var limits: Limits {
     Limits(
       tolerance: settings.tolerance, maximumIterations: 100_000, seconds: settings.timeLimit,
       cancellation: cancellation)
@@ -48,8 +50,12 @@ public struct Fitting {
   /// Errors: `PatternError` for gates that do not fit or too high a rank for all patterns; `ProgramError` where the
   /// memory limit is too low.
   public func fit(after earlier: Fit? = nil) throws -> Fit {
+    guard !settings.sharesNeurons || settings.model == .gatedReLU else {
+      throw TrainingError.sharedNeurons(settings.model)
+    }
     if case .refine = settings.patterns, isConstrained { return try refine() }
     let patterns = try earlier?.program.patterns ?? fixedPatterns()
+    if settings.sharesNeurons { return try nuclearFit(program(patterns, λ: 1), after: earlier) }
     let (λMax, seconds) = try timed { try earlier?.λMax ?? largestUsefulλ(patterns) }
     let program = try program(patterns, λ: λ(λMax))
     var limits = limits

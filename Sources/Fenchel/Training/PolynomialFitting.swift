@@ -38,6 +38,7 @@ public struct PolynomialFitting {
   /// Errors: `TrainingError` for losses with kinks and solvers that are not for this program; `ProgramError` where the
   /// memory limit does not hold the matrices.
   public func fit(after earlier: PolynomialFit? = nil) throws -> PolynomialFit {
+    guard !settings.sharesNeurons else { throw TrainingError.sharedNeurons(settings.model) }
     guard !problem.loss.isPiecewiseLinear else {
       throw TrainingError.lossOfModel(problem.kind, settings.model)
     }
@@ -67,23 +68,14 @@ public struct PolynomialFitting {
       activation: settings.activation)
   }
 
-  /// In single precision where the tolerance allows it, and on in Double where that is exhausted.
   private func solve(
     _ program: PolynomialProgram, from start: PolynomialPoint?, _ limits: Limits
   ) throws -> Solution<PolynomialPoint> {
     let usesFloat =
-      settings.precision == .float && limits.tolerance >= ProgramSolving.finestOfFloat
-      && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
-    guard usesFloat else { return try drive(program, from: start, Double.self, limits) }
-    let first = try drive(program, from: start, Float.self, limits)
-    guard first.hasFailed else { return first }
-    var rest = limits
-    rest.seconds = limits.seconds.map { max(0, $0 - first.seconds) }
-    var second = try drive(program, from: first.point, Double.self, rest)
-    second.keepBetter(first)
-    second.iterations += first.iterations
-    second.seconds += first.seconds
-    return second
+      settings.precision == .float && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
+    return try limits.solving(
+      inFloat: usesFloat, from: start,
+      { try drive(program, from: $0, Float.self, $1) }, { try drive(program, from: $0, Double.self, $1) })
   }
 
   private func drive<Element: Scalar>(

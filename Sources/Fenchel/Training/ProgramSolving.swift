@@ -118,6 +118,26 @@ struct ProgramSolving {
   }
 }
 
+extension Limits {
+  /// The solution in single precision where that is wanted and the tolerance allows it, gone on with in Double where it
+  /// ends short of the tolerance; otherwise in Double.
+  func solving<Point>(
+    inFloat usesFloat: Bool, from start: Point?, _ single: (Point?, Limits) throws -> Solution<Point>,
+    _ double: (Point?, Limits) throws -> Solution<Point>
+  ) throws -> Solution<Point> {
+    guard usesFloat, tolerance >= ProgramSolving.finestOfFloat else { return try double(start, self) }
+    let first = try single(start, self)
+    guard first.hasFailed else { return first }
+    var rest = self
+    rest.seconds = seconds.map { max(0, $0 - first.seconds) }
+    var second = try double(first.point, rest)
+    second.keepBetter(first)
+    second.iterations += first.iterations
+    second.seconds += first.seconds
+    return second
+  }
+}
+
 extension Solution {
   /// Whether the arithmetic of a solver was exhausted before its tolerance.
   var hasFailed: Bool { status == .stalled || status == .numericalFailure }

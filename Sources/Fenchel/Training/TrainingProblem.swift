@@ -142,6 +142,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case solver(SolverChoice, LossKind)
   case solverOfModel(SolverChoice, ModelKind)
   case lossOfModel(LossKind, ModelKind)
+  case sharedNeurons(ModelKind)
+  case solverOfSharedNeurons(SolverChoice)
 
   public var description: String {
     switch self {
@@ -162,6 +164,10 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
       "the solver \(solver.rawValue) does not solve the \(loss.rawValue) loss; take auto or interior-point"
     case .solverOfModel(let solver, let model):
       "the solver \(solver.rawValue) is not for the model \(model.rawValue); take auto or fista"
+    case .sharedNeurons(let model):
+      "neurons that all outputs share (--outputs nuclear) are not for the model \(model.rawValue); take gated-relu"
+    case .solverOfSharedNeurons(let solver):
+      "the solver \(solver.rawValue) is not for shared neurons (--outputs nuclear); take auto or fista"
     case .lossOfModel(let loss, let model):
       "the \(loss.rawValue) loss has kinks, which the model \(model.rawValue) cannot be trained with; take squared, huber, "
         + "logistic, softmax or squared-hinge"

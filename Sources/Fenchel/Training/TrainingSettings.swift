@@ -10,6 +10,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var loss: LossKind?
   public var lambda = Regularisation.ratio(0.01)
   public var patterns = PatternChoice.refine
+  /// Which neurons several outputs share, nil for none: one group of neurons each.
+  public var outputs: OutputCoupling?
   /// a, b and c of the model `polynomial`, nil for those near ReLU.
   public var coefficients: Polynomial?
   public var solver = SolverChoice.auto
@@ -34,6 +36,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var boundTime: Double?
 
   public init() {}
+
+  /// Whether neurons feed all outputs.
+  var sharesNeurons: Bool { outputs == .nuclear }
 
   /// The activation of the models `polynomial` and `quadratic`.
   var activation: Polynomial { model == .quadratic ? .quadratic : coefficients ?? .nearReLU }
@@ -110,6 +115,14 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
 
   /// The models that are trained layer by layer.
   public static var layered: [ModelKind] { allCases.filter { !$0.isConvexProgram } }
+}
+
+/// Which neurons several outputs share.
+public enum OutputCoupling: String, Codable, Sendable, CaseIterable {
+  /// None: each neuron feeds one output.
+  case groups
+  /// All: each neuron feeds every output, which makes the penalty a nuclear norm.
+  case nuclear
 }
 
 /// How strong the regularisation is.

@@ -60,7 +60,9 @@ private func recomputation(
   _ model: ModelFile, _ problem: TrainingProblem, _ proof: TrainingReport.CertificateSummary, λ: Double
 ) throws -> (certificate: Certificate, isFeasible: Bool, globalBound: Double?) {
   func primal(_ loss: StrictLoss) throws -> Double {
-    guard let value = NetworkObjective(loss: loss, λ: λ).value(of: model.network, on: problem.inputs) else {
+    var objective = NetworkObjective(loss: loss, λ: λ)
+    objective.sharesNeurons = model.settings.sharesNeurons
+    guard let value = objective.value(of: model.network, on: problem.inputs) else {
       throw VerificationError.noCertificate("the network is not of two layers")
     }
     return value
@@ -77,6 +79,10 @@ private func recomputation(
   let (θ, patterns) = try storedDual(model, problem)
   let (program, isFeasible) = try storedProgram(model, problem, patterns, λ: λ)
   let value = try primal(program.strictLoss)
+  if model.settings.sharesNeurons, !program.isConstrained {
+    let dual = NuclearProgram(program).dualBound(θ: θ)
+    return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, nil)
+  }
   var dual = program.dualBound(θ: θ).value
   // The solver may have known better multipliers than the first search finds.
   if dual < proof.dual - 1e-9 * max(1, abs(value)) {

@@ -34,7 +34,7 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup(title: "Layers") var layers: LayerOptions
 
-  @Option(help: "Several outputs: one group of neurons each.")
+  @Option(help: "Several outputs: one group of neurons each, or (gated-relu) neurons that all share.")
   var outputs: OutputCoupling = .groups
 
   @Option(help: ArgumentHelp("Solver by name.", valueName: "name"))
@@ -111,6 +111,10 @@ struct TrainingOptions: ParsableArguments {
     settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
     settings.patterns = try patternChoice()
     try programs.apply(to: &settings)
+    guard outputs == .groups || model == .gatedReLU else {
+      throw UsageError("--outputs nuclear is not for the model \(model.rawValue); take --model gated-relu")
+    }
+    settings.outputs = outputs == .nuclear ? .nuclear : nil
     settings.solver = solver
     settings.tolerance = tolerance
     settings.bias = bias
@@ -148,13 +152,8 @@ struct TrainingOptions: ParsableArguments {
   }
 }
 
-/// Which neurons several outputs may share.
-enum OutputCoupling: String, ExpressibleByArgument, CaseIterable {
-  /// Each neuron feeds one output.
-  case groups
-}
-
 extension ModelKind: ExpressibleByArgument {}
+extension OutputCoupling: ExpressibleByArgument {}
 extension LossKind: ExpressibleByArgument {}
 extension SolverChoice: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}

@@ -33,6 +33,8 @@ struct ReportText {
     let loss = "\(report.loss.rawValue) loss"
     switch report.model {
     case .relu: return "ReLU network · \(loss)\(regularisation)"
+    case .gatedReLU where report.settings.outputs == .nuclear:
+      return "gated ReLU network of neurons that all outputs share · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
     case .threshold: return "threshold network · \(loss)\(regularisation)"
     case .polynomial:

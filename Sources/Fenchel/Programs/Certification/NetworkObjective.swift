@@ -9,10 +9,13 @@ import LinearAlgebra
 ///
 ///     ReLU   ℓ(f(X)) + (λ/2) Σ_m (‖w1_m‖² + b_m² + ‖w2_m‖²),
 ///     gated  ℓ(f(X)) + λ Σ_{i,j} ‖w_{i,j}‖,
+///       with neurons that all outputs share   ℓ(f(X)) + λ Σ_i ‖W_i‖_*,
 ///     polynomial, ‖(w1_m, b_m)‖ = 1   ℓ(f(X)) + λ Σ_m ‖w2_m‖₁.
 struct NetworkObjective {
   let loss: StrictLoss
   let λ: Double
+  /// Whether the neurons of a gated network feed all outputs.
+  var sharesNeurons = false
 
   /// The objective on inputs X: n × d (without a bias column). Nil for networks of another form.
   func value(of network: Network, on x: Matrix<Double>) -> Double? {
@@ -20,12 +23,23 @@ struct NetworkObjective {
     case .relu(let hidden, let output):
       loss.value(at: predictions(hidden, output, x) { max($0, 0) }) + λ / 2 * decay(hidden, output)
     case .gated(let gated):
-      loss.value(at: predictions(gated, x)) + λ * StrictPrimal(x: x).penalty(gated.weights)
+      loss.value(at: predictions(gated, x)) + λ * penalty(gated)
     case .polynomial(let hidden, let activation, let output):
       loss.value(at: predictions(hidden, output, x) { activation($0) })
         + λ * StrictArithmetic.sum(output.weights.storage.map(abs))
     case nil: nil
     }
+  }
+
+  private func penalty(_ gated: Gated) -> Double {
+    guard sharesNeurons else { return StrictPrimal(x: gated.gates).penalty(gated.weights) }
+    let outputs = gated.weights.rows / gated.gates.rows
+    var sum = CompensatedSum()
+    for i in 0..<gated.gates.rows {
+      sum += StrictNuclearNorm.upperBound(
+        of: gated.weights.selectingRows(i * outputs..<(i + 1) * outputs))
+    }
+    return sum.value
   }
 
   private func decay(_ hidden: Dense, _ output: Dense) -> Double {

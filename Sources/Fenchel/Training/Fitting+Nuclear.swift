@@ -1,0 +1,36 @@
+import ConvexOptimization
+import LinearAlgebra
+
+extension Fitting {
+  /// Fits a gated network whose neurons feed all outputs, over the patterns of a gated program at λ = 1.
+  func nuclearFit(_ unit: TwoLayerProgram, after earlier: Fit?) throws -> Fit {
+    guard !problem.loss.isPiecewiseLinear else {
+      throw TrainingError.lossOfModel(problem.kind, settings.model)
+    }
+    guard [.auto, .fista].contains(settings.solver) else {
+      throw TrainingError.solverOfSharedNeurons(settings.solver)
+    }
+    let (λMax, seconds) = timed { earlier?.λMax ?? NuclearProgram(unit).largestλ() }
+    let program = NuclearProgram(
+      try program(unit.patterns, λ: settings.lambda.value(largest: λMax)))
+    var limits = limits
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.certificateInterval = .max  // the solver knows its own gap
+    let usesFloat =
+      settings.precision == .float && ProgramSolving.fitsFloat(problem.x, problem.loss, λ: program.λ)
+    let solution = try limits.solving(
+      inFloat: usesFloat, from: earlier?.solution.point,
+      { try drive(program, from: $0, Float.self, $1) }, { try drive(program, from: $0, Double.self, $1) })
+    return Fit(program: program.gated, solution: solution, λMax: λMax, sharesNeurons: true)
+  }
+
+  private func drive<Element: Scalar>(
+    _ program: NuclearProgram, from start: TwoLayerPoint?, _: Element.Type, _ limits: Limits
+  ) throws -> Solution<TwoLayerPoint> {
+    let (bytes, limit) = (NuclearSolver<Element>.bytes(program), settings.memoryLimit)
+    guard bytes <= limit else { throw ProgramError.memory(needed: bytes, limit: limit) }
+    var solver = try NuclearSolver<Element>(program, tolerance: limits.tolerance, start: start)
+    return ConvexOptimization.drive(
+      &solver, on: program, limits: limits, phase: "nuclear norm", progress: progress)
+  }
+}
