@@ -93,7 +93,8 @@ public struct BoundMultipliers: Sendable {
     let b = Self.weightedSum(x, linear)
     let q = Self.weightedGram(x, quadratic)
     let most = SphereMaximum(linear: b, quadratic: q).upperBound
-    return max(0, (constant.value + most + rounding) * (1 + 8 * u) + .leastNormalMagnitude)
+    let total = (constant.value + most + rounding) * (1 + 8 * u) + .leastNormalMagnitude
+    return total.isFinite ? max(0, total) : .infinity
   }
   private static func weightedSum(_ x: Matrix<Double>, _ weights: [Double]) -> [Double] {
     let d = x.columns

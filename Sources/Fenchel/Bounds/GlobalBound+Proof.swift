@@ -61,7 +61,8 @@ extension GlobalBound {
       })
   }
 
-  /// The pieces of a table; nil where it speaks of outputs or samples that do not exist.
+  /// The pieces of a table; nil where it speaks of outputs or samples that do not exist, or cuts no search makes: more than
+  /// there are pieces, or twice by one sample.
   private static func pieces(
     of table: Matrix<Double>, _ lines: Matrix<Double>, _ parabolas: Matrix<Double>, outputs c: Int
   ) -> [BoundMultipliers.Piece]? {
@@ -70,6 +71,9 @@ extension GlobalBound {
     for p in 0..<table.rows {
       let row = table.row(p)
       let cuts = row.dropFirst(2).prefix { $0 != 0 }
+      guard cuts.count <= GlobalBounding.mostPieces * c, Set(cuts.map(abs)).count == cuts.count else {
+        return nil
+      }
       guard let output = Int(exactly: row[0]), (0..<c).contains(output), abs(row[1]) == 1,
         cuts.allSatisfy({ abs($0) <= Double(lines.columns) && $0 == $0.rounded() })
       else { return nil }
@@ -95,7 +99,7 @@ extension GlobalBound {
         guard reduction.rank > 0 else { return max(largest, excess) }
         var search = SphericalBranchAndBound(
           x: reduction.rotated, c: coefficients, target: lengths[j, side.offset] - excess)
-        search.run(cones: 2 * max(0, min(cones, 1 << 24)) + 1000)
+        search.run(cones: 2 * max(0, min(cones, BoundEffort.tight.cones)) + 1000)
         return max(largest, search.bound + excess)
       }
     }

@@ -82,7 +82,7 @@ extension GlobalBounding {
   private static var widths: [Double] { [0.03, 0.01, 0.003, 0.001, 0.0003] }
   private static var partedWidth: Double { 0.002 }
   /// Pieces an output into which directions are parted, and features up to which that is worth the work.
-  private static var mostPieces: Int { 64 }
+  static var mostPieces: Int { 64 }
   private static var mostPartedFeatures: Int { 64 }
 
   /// The best bound of the relaxation's minimisers, and of parting the directions where that was asked for and `target` is
@@ -167,7 +167,7 @@ extension GlobalBounding {
         }
         var search = SphericalBranchAndBound(x: reduction.rotated, c: coefficients, target: target)
         let share = half.after(1 / Double(2 * (c - j) - s))
-        search.run(cones: effort.cones) { !share.hasPassed }
+        search.run(cones: effort.cones, bytes: maximumBytes) { !share.hasPassed }
         lengths[j, s] = search.bound + reduction.excess(coefficients)
         cones = max(cones, search.cones)
         guard search.largestValue > target else { continue }

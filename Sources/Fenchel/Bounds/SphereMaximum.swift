@@ -136,7 +136,7 @@ package struct SphereMaximum {
       residualSquare += r.value * r.value * (1 + 1e-10) + 1e-300
     }
     let value = ρ + 0.25 * (form.value + 2 * residualSquare / least)
-    return value + 1e-14 * (abs(ρ) + abs(form.value))
+    return value + 1e-14 * (abs(ρ) + abs(form.value)) + rounding
   }
 }
 

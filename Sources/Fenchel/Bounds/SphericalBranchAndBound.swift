@@ -25,6 +25,8 @@ package struct SphericalBranchAndBound {
   package private(set) var maximiser: [Double]
   private var heap: [Node] = []
   private var prunedBound = 0.0
+  /// Of the cones in the heap.
+  private var bytes = 0
 
   /// Cones taken from the heap together.
   private static var batch: Int { 64 }
@@ -46,6 +48,11 @@ package struct SphericalBranchAndBound {
     /// The direction where the relaxation has its maximum, and the value there.
     var direction: [Double] = []
     var value = 0.0
+
+    var bytes: Int {
+      8 * (vectors.count + linear.count + direction.count) + 4 * crossing.count + MemoryLayout<Node>.size
+        + 128
+    }
   }
 
   /// - Parameter target: a bound that is low enough.
@@ -54,7 +61,8 @@ package struct SphericalBranchAndBound {
     (self.x, self.c, self.target) = (x.selectingRows(samples.rows), samples.coefficients, target)
     let (norms, d) = (self.x.rowNorms, x.columns)
     squares = norms.map { $0 * $0 }
-    slack = samples.excess + 1e-12 * zip(self.c, norms).reduce(0) { $0 + abs($1.0) * $1.1 }
+    let rounding = max(1e-12, 4 * Double(x.rows + d + 16) * Double.ulpOfOne)
+    slack = samples.excess + rounding * zip(self.c, norms).reduce(0) { $0 + abs($1.0) * $1.1 }
     maximiser = [Double](repeating: 0, count: d)
     add(
       (0..<1 << d).map { orthant in
@@ -95,9 +103,11 @@ package struct SphericalBranchAndBound {
   /// Whether no cone is left to cut.
   package var isComplete: Bool { heap.isEmpty }
 
-  /// Cuts cones until none is above the target or so many have been bounded.
-  package mutating func run(cones limit: Int, shouldContinue: () -> Bool = { true }) {
-    while cones < limit, !heap.isEmpty, shouldContinue() {
+  /// Cuts cones until none is above the target, so many have been bounded, or those that are left take so many bytes.
+  package mutating func run(
+    cones limit: Int, bytes maximumBytes: Int = .max, shouldContinue: () -> Bool = { true }
+  ) {
+    while cones < limit, bytes < maximumBytes, !heap.isEmpty, shouldContinue() {
       var children: [Node] = []
       while children.count < 2 * Self.batch, let node = pop() { children += halves(of: node) }
       add(children)
@@ -307,6 +317,7 @@ package struct SphericalBranchAndBound {
 extension SphericalBranchAndBound {
   private mutating func push(_ node: Node) {
     heap.append(node)
+    bytes += node.bytes
     var i = heap.count - 1
     while i > 0, heap[(i - 1) / 2].bound < heap[i].bound {
       heap.swapAt(i, (i - 1) / 2)
@@ -320,8 +331,10 @@ extension SphericalBranchAndBound {
     if top.bound <= threshold {
       prunedBound = max(prunedBound, top.bound)
       heap.removeAll()
+      bytes = 0
       return nil
     }
+    bytes -= top.bytes
     let last = heap.removeLast()
     if !heap.isEmpty {
       heap[0] = last

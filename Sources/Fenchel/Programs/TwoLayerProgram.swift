@@ -114,13 +114,13 @@ public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
       "X has \(x) rows, the targets \(targets), the patterns \(patterns): they must agree"
     case .heights(let x, let targets): "X has \(x) rows, the targets \(targets): they must agree"
     case .semidefiniteMemory(let matrices, let order, let needed, let limit):
-      "a semidefinite program over \(matrices) matrices of order \(order) needs \(needed >> 20) MiB, the limit is "
-        + "\(limit >> 20) MiB: take fewer features (--ignore) or outputs, or raise --max-memory"
+      "a semidefinite program over \(matrices) matrices of order \(order) needs \(memorySize(needed, .up)), the limit is "
+        + "\(memorySize(limit, .down)): take fewer features (--ignore) or outputs, or raise --max-memory"
     case .memory(let needed, let limit):
-      "this program needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
+      "this program needs \(memorySize(needed, .up)), the limit is \(memorySize(limit, .down)): "
         + "take fewer patterns or samples, or raise --max-memory"
     case .trainingMemory(let needed, let limit):
-      "refinement begins with local training, which needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
+      "refinement begins with local training, which needs \(memorySize(needed, .up)), the limit is \(memorySize(limit, .down)): "
         + "take a number of patterns (--patterns), fewer samples or features, or raise --max-memory"
     case .noConeDecomposition(let group):
       "the weights of pattern \(group.pattern) into output \(group.output) are no difference of two "

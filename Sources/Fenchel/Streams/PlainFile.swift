@@ -82,6 +82,7 @@ final class PlainFile: Sendable {
       count = isWhole ? range.count : 0
     }
     guard isWhole else { throw lost() }
+    try check()
     return bytes
   }
 

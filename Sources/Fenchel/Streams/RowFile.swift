@@ -34,6 +34,7 @@ struct RowFile: Sendable {
       filled = failed.load(ordering: .relaxed) ? 0 : count * size
     }
     if failed.load(ordering: .relaxed) { throw file.lost() }
+    try file.check()
     return bytes
   }
 }

@@ -20,7 +20,13 @@ struct ScratchFile: ~Copyable {
     folder = Self.folder
     var template = Array("\(folder)/.fenchel-scratch-XXXXXX".utf8CString)
     descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw FileWriteError.last(folder) }
+    guard descriptor >= 0 else {
+      throw FileWriteError(
+        path: folder,
+        reason: .badPath(
+          "takes no file for what does not fit into memory (\(String(cString: strerror(errno)))); set TMPDIR to a folder that does"
+        ))
+    }
     unlink(template)
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }

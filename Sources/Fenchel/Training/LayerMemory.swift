@@ -78,7 +78,7 @@ public struct LayerMemoryError: Error, Sendable, Equatable, CustomStringConverti
   public let needed, limit: Int
 
   public var description: String {
-    "training these layers needs \(needed >> 20) MiB, the limit is \(limit >> 20) MiB: "
+    "training these layers needs \(memorySize(needed, .up)), the limit is \(memorySize(limit, .down)): "
       + "take narrower layers (--hidden), smaller batches (--batch-size), fewer samples, or raise --max-memory"
   }
 }

@@ -61,6 +61,7 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
     if model == .mlp, layers.optimizer == .lbfgs { throw refuse("l-bfgs needs all data in memory") }
     if layers.initialiser == .lifted { throw refuse("the initialiser lifted needs all data in memory") }
     if layers.dualSteps != nil { throw refuse("the Lagrangian dual needs all data in memory") }
+    guard rows > 1 else { throw refuse("one row is no stream") }
     guard layers.batchSize < rows else {
       throw refuse("a batch of \(layers.batchSize) samples is all of the data; take a smaller --batch-size")
     }

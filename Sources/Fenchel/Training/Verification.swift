@@ -90,7 +90,7 @@ private func recomputation(
   }
   let globalBound = proof.global.flatMap {
     GlobalBound.recomputed(from: model.certificate, $0, program, dual: dual)
-  }
+  }.flatMap { $0.isFinite ? $0 : nil }
   return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, globalBound)
 }
 

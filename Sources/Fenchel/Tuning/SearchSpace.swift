@@ -71,7 +71,7 @@ extension SearchSpace.Dimension {
       }
       values = .choice(choices)
     } else {
-      values = try Self.range(ends, text)
+      values = try Self.range(ends, text, isWhole: isWhole)
     }
     // Both ends, or all values, must be such as the setting takes.
     for value in isRange ? [self.text(at: 0), self.text(at: 1)] : choices {
@@ -80,12 +80,17 @@ extension SearchSpace.Dimension {
     }
   }
 
-  private static func range(_ ends: [Substring], _ text: String) throws -> SearchSpace.Values {
+  private static func range(_ ends: [Substring], _ text: String, isWhole: Bool) throws -> SearchSpace.Values {
     guard ends.count == 2 || (ends.count == 3 && ends[2] == "log"), let low = Double(ends[0]),
-      let high = Double(ends[1]), low < high, low.isFinite, high.isFinite
+      let high = Double(ends[1]), low < high, (high - low).isFinite
     else { throw TuningError.syntax(text, "write LOW:HIGH or LOW:HIGH:log with LOW below HIGH") }
     guard ends.count == 2 || low > 0 else {
       throw TuningError.syntax(text, "a logarithmic range lies above 0")
+    }
+    if isWhole {
+      guard abs(low) <= 0x1p53, abs(high) <= 0x1p53, low.rounded(.up) <= high.rounded(.down) else {
+        throw TuningError.syntax(text, "there is no whole number between the ends that it could take")
+      }
     }
     return .range(low, high, isLogarithmic: ends.count == 3)
   }
@@ -111,9 +116,12 @@ extension SearchSpace.Dimension {
   /// A number with four significant digits, within its range.
   private static func shortened(_ value: Double, _ range: ClosedRange<Double>) -> String {
     guard value != 0 else { return "0" }
-    let digits = 3 - Int(Double.log10(abs(value)).rounded(.down))
-    let power = Double.pow(10, Double(abs(digits)))
-    let rounded = digits >= 0 ? (value * power).rounded() / power : (value / power).rounded() * power
+    let exponent = Int(Double.log10(abs(value)).rounded(.down)) - 3
+    let digits = exponent >= -300 ? value / Double.pow(10, Double(exponent)) : 0
+    // Read as a decimal number: a product with a power of ten would have digits of its own.
+    guard digits != 0, let rounded = Double("\(Int(digits.rounded()))e\(exponent)") else {
+      return value.description
+    }
     return (range.contains(rounded) ? rounded : value).description
   }
 

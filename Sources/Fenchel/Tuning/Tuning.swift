@@ -92,9 +92,12 @@ public struct Tuning: Sendable {
       let result = try train(
         data, test: validation, settings: try settings(with: values), from: start, cancellation: cancellation,
         progress: progress)
-      let card = result.report.test
+      let (card, status) = (result.report.test, result.report.status)
+      guard status != Status.numericalFailure.name else {
+        return (status, nil, card, "the numbers of the training left their range")
+      }
       let score = card.flatMap { measure.value(of: $0) }
-      return (result.report.status, score, card, score == nil ? "no finite \(measure.rawValue)" : nil)
+      return (status, score, card, score == nil ? "no finite \(measure.rawValue)" : nil)
     } catch {
       return ("failed", nil, nil, "\(error)")
     }

@@ -29,6 +29,10 @@ public final class TuningJournal {
     try AtomicFile.check(path)
     descriptor = Self.opened(path)
     guard descriptor >= 0 else { throw FileWriteError.last(path) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw TuningError.journal(path: path, "it is no plain file")
+    }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw TuningError.journal(path: path, "another process is writing it")
     }
@@ -36,8 +40,8 @@ public final class TuningJournal {
     let whole = bytes.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
     let lines = bytes[..<whole].split(separator: 0x0A, omittingEmptySubsequences: false).dropLast()
     guard let first = lines.first else {
-      // A file with something else in it is not written over.
-      guard bytes.isEmpty || bytes.first == UInt8(ascii: "{") else {
+      // Only what a search that was stopped in its first line left behind is written over.
+      guard try Self.line(identity).starts(with: bytes) else {
         throw TuningError.damaged(path: path, line: 1, "it is not the first line of a journal")
       }
       guard ftruncate(descriptor, 0) == 0 else { throw FileWriteError.last(path) }
@@ -75,8 +79,7 @@ public final class TuningJournal {
   }
 
   private func write(_ content: some Codable) throws {
-    let check = Self.checksum(try JSONText.encode(content))
-    let line = Array((try JSONText.encode(Line(check: check, content: content)) + "\n").utf8)
+    let line = try Self.line(content)
     var done = 0
     while done < line.count {
       let written = line.withUnsafeBytes { buffer in
@@ -89,6 +92,11 @@ public final class TuningJournal {
     guard fsync(descriptor) == 0 || errno == EINVAL else {
       throw FileWriteError.last(path, bytes: line.count)
     }
+  }
+
+  private static func line(_ content: some Codable) throws -> [UInt8] {
+    let check = checksum(try JSONText.encode(content))
+    return Array((try JSONText.encode(Line(check: check, content: content)) + "\n").utf8)
   }
 
   private static func checksum(_ text: String) -> String {

@@ -74,6 +74,9 @@ struct TuneCommand: ParsableCommand, Configurable {
       settings: settings, space: space, method: method, trials: trials, measure: measure)
     let inputs = [source, Double(validation) == nil ? validation : nil, columns.targetFile, config]
     for file in [journal, best].compactMap({ $0 }) { try Outputs.check(file, differsFrom: inputs) }
+    guard journal == nil || journal != best else {
+      throw UsageError("--journal and --best are one file; write the best settings somewhere else")
+    }
     if let threads = settings.threads { Parallel.threads = threads }
     let loader = Loader(
       columns: columns, reading: reading, printing: printing, settings: settings, start: start)

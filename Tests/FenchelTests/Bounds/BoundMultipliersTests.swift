@@ -109,6 +109,11 @@ struct BoundMultipliersTests {
     #expect(!DirectionCone.cover([]) && !DirectionCone.cover([halves[0]]))
     #expect(!DirectionCone.cover(quarters) && !DirectionCone.cover([quarters[0], halves[1]]))
     #expect(!DirectionCone.cover([halves[0], DirectionCone().halves(by: 2)[1]]))
+    let deep = (0..<64).reduce(into: [DirectionCone]()) { cones, sample in
+      let next = (cones.popLast() ?? DirectionCone()).halves(by: sample)
+      cones += next
+    }
+    #expect(DirectionCone.cover(deep) && !DirectionCone.cover(deep.dropFirst(30).dropLast()))
   }
 
   @Test("The maximum of a quadratic function on the sphere", arguments: 1...40 as ClosedRange<UInt64>)

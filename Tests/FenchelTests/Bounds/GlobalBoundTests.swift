@@ -198,6 +198,18 @@ struct GlobalBoundTests {
       }
       #expect(try !verify(forged, data: data).agrees, "without piece \(dropped)")
     }
+    for sample in [61.0, 1.5, .nan] {
+      var forged = model
+      var table = try #require(model.certificate["bound.pieces"]?.matrix)
+      table[0, 2] = sample
+      forged.certificate["bound.pieces"] = Tensor(table)
+      #expect(try !verify(forged, data: data).agrees, "a cut by sample \(sample)")
+    }
+    var endless = model
+    endless.certificate["bound.pieces"] = Tensor(
+      Matrix(rows: [1.0, -1].map { [0, $0] + [Double](repeating: 1, count: 50_000) }))
+    for name in ["bound.lines", "bound.parabolas"] { endless.certificate[name] = Tensor(Matrix(2, 60)) }
+    #expect(try !verify(endless, data: data).agrees, "endless cuts")
     var table = try #require(model.certificate["bound.pieces"]?.matrix)
     table[table.rows - 1, 2] *= -1
     model.certificate["bound.pieces"] = Tensor(table)
