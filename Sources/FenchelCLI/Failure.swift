@@ -42,7 +42,7 @@ extension Outcome {
     case TrainingError.solver, TrainingError.solverOfModel, TrainingError.lossOfModel,
       TrainingError.sharedNeurons, TrainingError.solverOfSharedNeurons:
       self = .usage
-    case is TrainingError, is LossError: self = .badData
+    case is TrainingError, is LossError, is BatchNormalisationError: self = .badData
     case PatternError.memory: self = .resources
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
       is AugmentationError, is ActivationError,

@@ -35,6 +35,8 @@ import Testing
       ["train", "iris", "--model", "gated-relu", "--outputs", "nuclear", "--solver", "newton"],
       "take auto or fista"
     ),
+    (["train", "digits", "--normalise", "before"], "take --model batch-norm"),
+    (["train", "digits", "--model", "batch-norm", "--normalise", "befor"], "did you mean before?"),
     (["train", "digits", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--model", "quadratic", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--model", "polynomial", "--coefficients", "1,2"], "must be three numbers"),

@@ -18,6 +18,8 @@ public struct SemidefiniteSlice<Element: Scalar>: Cone {
   }
 
   /// Writes the projection of V into `y`, looking for ν from `multiplier` on; returns the ν found.
+  @specialized(where Element == Double)
+  @specialized(where Element == Float)
   @discardableResult
   public func project(
     _ v: Matrix<Element>, into y: inout Matrix<Element>, multiplier start: Element
@@ -115,8 +117,12 @@ extension SymmetricEigen {
 extension Matrix {
   /// ½(A + Aᵀ) of a square matrix.
   package var symmetricPart: Matrix {
-    var result = self
-    for i in 0..<rows { for j in 0..<rows { result[i, j] = self[i, j] / 2 + self[j, i] / 2 } }
-    return result
+    @specialized(where Element == Double)
+    @specialized(where Element == Float)
+    get {
+      var result = self
+      for i in 0..<rows { for j in 0..<rows { result[i, j] = self[i, j] / 2 + self[j, i] / 2 } }
+      return result
+    }
   }
 }

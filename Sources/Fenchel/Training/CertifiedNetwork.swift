@@ -27,6 +27,8 @@ enum ConvexFit: Sendable {
   /// By the gated program over the constant 1.
   case threshold(Fit)
   case polynomial(PolynomialFit)
+  /// On normalised data.
+  case normalised(NormalisedFit)
 
   /// The network that the fit stands for.
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
@@ -34,6 +36,7 @@ enum ConvexFit: Sendable {
     case .twoLayer(let fit): try fit.certified(for: problem, fit.network(hasBias: problem.hasBias))
     case .threshold(let fit): try fit.certified(for: problem, fit.thresholdNetwork(for: problem))
     case .polynomial(let fit): try fit.certified(for: problem)
+    case .normalised(let fit): try fit.certified(for: problem)
     }
   }
 }
@@ -53,6 +56,13 @@ struct ConvexFitting {
         problem, settings: settings, cancellation: cancellation, progress: progress)
       guard case .polynomial(let fit) = earlier else { return .polynomial(try fitting.fit()) }
       return .polynomial(try fitting.fit(after: fit))
+    case .batchNorm:
+      guard case .normalised(var fit) = earlier else {
+        let map = try BatchNormalisation(problem)
+        return .normalised(NormalisedFit(fit: try fitting(map).fit(), map: map))
+      }
+      fit.fit = try fitting(fit.map).fit(after: fit.fit)
+      return .normalised(fit)
     case .threshold:
       guard case .threshold(let fit) = earlier else { return .threshold(try fitting.fit()) }
       return .threshold(try fitting.fit(after: fit))
@@ -64,8 +74,19 @@ struct ConvexFitting {
 
   /// The fit with what is known of networks of any width, where that is not settled.
   func bounded(_ fit: ConvexFit, seconds: Double?) throws -> ConvexFit {
-    guard case .twoLayer(let fit) = fit else { return fit }
-    return .twoLayer(try fitting.bounded(fit, seconds: seconds))
+    switch fit {
+    case .twoLayer(let fit): return .twoLayer(try fitting.bounded(fit, seconds: seconds))
+    case .normalised(var fit):
+      fit.fit = try fitting(fit.map).bounded(fit.fit, seconds: seconds)
+      return .normalised(fit)
+    case .threshold, .polynomial: return fit
+    }
+  }
+
+  private func fitting(_ map: BatchNormalisation) throws -> Fitting {
+    Fitting(
+      map.normalised(problem), settings: try map.adapted(settings), cancellation: cancellation,
+      progress: progress)
   }
 
   private var fitting: Fitting {

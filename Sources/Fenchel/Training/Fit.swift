@@ -37,7 +37,7 @@ public struct Fitting {
     self.progress = progress
   }
 
-  private var isConstrained: Bool { settings.model == .relu }
+  private var isConstrained: Bool { settings.model.hasCones }
 
   var limits: Limits {
     Limits(

@@ -70,6 +70,13 @@ public struct TrainingProblem: Sendable {
     loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
   }
 
+  /// The same targets on inputs that a map made of the features; these have no column of ones of their own.
+  init(_ other: TrainingProblem, inputs: Matrix<Double>) {
+    (x, hasBias) = (inputs, false)
+    (loss, kind, features, targets) = (other.loss, other.kind, other.features, other.targets)
+    (schema, sha256) = (other.schema, other.sha256)
+  }
+
   /// How the features are scaled: columns each by their own mean and deviation; images, whose pixels share a unit, by
   /// their largest value where a network of many layers sees them.
   private static func scaling(of data: Dataset<Double>, _ settings: TrainingSettings) -> Standardisation {

@@ -5,7 +5,7 @@ extension TrainingSettings {
   /// group, at some 3·10⁹ a second, where patterns that fit into memory are given by number or by gates and no time limit
   /// is set; nil otherwise. A training takes several passes.
   public func secondsOfProjections(on data: Dataset<Double>) -> Double? {
-    guard model == .relu, timeLimit == nil else { return nil }
+    guard model.hasCones, timeLimit == nil else { return nil }
     let count: Int
     switch patterns {
     case .sampled(let number): count = number

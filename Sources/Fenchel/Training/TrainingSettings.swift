@@ -77,6 +77,8 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case relu
   /// Two-layer gated ReLU network: the group lasso without cones.
   case gatedReLU = "gated-relu"
+  /// Two-layer ReLU network with batch normalisation before the ReLU: program (2) with cones on whitened data.
+  case batchNorm = "batch-norm"
   /// Two-layer network with the threshold activation: a LASSO over patterns.
   case threshold
   /// Two-layer network with a polynomial activation: a semidefinite program.
@@ -106,7 +108,10 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   public var isConvexProgram: Bool { hasPatterns || self == .polynomial || self == .quadratic }
 
   /// Whether the convex program is one over activation patterns.
-  public var hasPatterns: Bool { [.relu, .gatedReLU, .threshold].contains(self) }
+  public var hasPatterns: Bool { [.relu, .gatedReLU, .batchNorm, .threshold].contains(self) }
+
+  /// Whether that program confines its groups to the cones of the patterns.
+  public var hasCones: Bool { self == .relu || self == .batchNorm }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
   public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }

@@ -76,9 +76,18 @@ private func recomputation(
       scope: .exact)
     return (certificate, program.contains(model.network), nil)
   }
-  let (θ, patterns) = try storedDual(model, problem)
-  let (program, isFeasible) = try storedProgram(model, problem, patterns, λ: λ)
-  let value = try primal(program.strictLoss)
+  let map = model.report.model == .batchNorm ? try BatchNormalisation(problem) : nil
+  let inputs = map?.normalised(problem) ?? problem
+  let (θ, patterns) = try storedDual(model, inputs)
+  let encoded = map?.encode(model.network) ?? model.network
+  let (program, isFeasible) = try storedProgram(model, encoded, inputs, patterns, λ: λ)
+  var value = try primal(program.strictLoss)
+  if let map {
+    guard let own = map.objective(of: model.network, on: problem, program) else {
+      throw VerificationError.noCertificate("the network has a shift that batch normalisation has not")
+    }
+    value = own
+  }
   if model.settings.sharesNeurons, !program.isConstrained {
     let dual = NuclearProgram(program).dualBound(θ: θ)
     return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, nil)
@@ -96,18 +105,19 @@ private func recomputation(
 
 /// The program over activation patterns that a model was trained by, and whether its network is a point of it.
 private func storedProgram(
-  _ model: ModelFile, _ problem: TrainingProblem, _ patterns: ActivationPatterns, λ: Double
+  _ model: ModelFile, _ network: Network, _ problem: TrainingProblem, _ patterns: ActivationPatterns,
+  λ: Double
 ) throws -> (TwoLayerProgram, isFeasible: Bool) {
   if model.report.model == .threshold {
     let program = try ThresholdProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
       patterns: patterns)
-    return (program.lasso, program.contains(model.network))
+    return (program.lasso, program.contains(network))
   }
   let program = try TwoLayerProgram(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
-    patterns: patterns, isConstrained: model.report.model == .relu)
-  return (program, program.contains(model.network))
+    patterns: patterns, isConstrained: model.report.model.hasCones)
+  return (program, program.contains(network))
 }
 
 /// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the

@@ -1,6 +1,11 @@
 import ArgumentParser
 import Fenchel
 
+/// Where a network is normalised.
+enum NormalisedPlace: String, ExpressibleByArgument, CaseIterable {
+  case before
+}
+
 /// What single convex programs take.
 struct ProgramOptions: ParsableArguments {
   @Option(
@@ -10,6 +15,9 @@ struct ProgramOptions: ParsableArguments {
       valueName: "a,b,c"))
   var coefficients: String?
 
+  @Option(help: "Where the model batch-norm normalises (default: before the ReLU).")
+  var normalise: NormalisedPlace?
+
   func validate() throws { _ = try polynomial() }
 
   /// Puts the options into the settings; those that the model does not take are errors.
@@ -17,6 +25,9 @@ struct ProgramOptions: ParsableArguments {
     guard coefficients == nil || settings.model == .polynomial else {
       throw UsageError(
         "--coefficients is not for the model \(settings.model.rawValue); take --model polynomial")
+    }
+    guard normalise == nil || settings.model == .batchNorm else {
+      throw UsageError("--normalise is not for the model \(settings.model.rawValue); take --model batch-norm")
     }
     settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
   }

@@ -7,7 +7,7 @@ import Foundation
 struct TrainingOptions: ParsableArguments {
   @Option(
     help:
-      "Convex program (relu, gated-relu, threshold, polynomial, quadratic), or model trained layer by layer (all others)."
+      "Convex program (relu, gated-relu, batch-norm, threshold, polynomial, quadratic), or model trained layer by layer (all others)."
   )
   var model: ModelKind = .relu
 
@@ -124,11 +124,11 @@ struct TrainingOptions: ParsableArguments {
     settings.timeLimit = timeLimit
     settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
     settings.threads = threads
-    guard model == .relu || bound == nil && boundTime == nil else {
+    guard model.hasCones || bound == nil && boundTime == nil else {
       throw UsageError(
         "--bound is not for the model \(model.rawValue): only ReLU networks have a bound over all widths")
     }
-    if model == .relu { (settings.bound, settings.boundTime) = (bound ?? .quick, boundTime) }
+    if model.hasCones { (settings.bound, settings.boundTime) = (bound ?? .quick, boundTime) }
     guard let start else { return settings }
     guard standardise || !start.isScaled else {
       throw UsageError("\(start.source) was trained on scaled data; leave --no-standardise away")

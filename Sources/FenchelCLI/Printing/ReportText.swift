@@ -36,6 +36,7 @@ struct ReportText {
     case .gatedReLU where report.settings.outputs == .nuclear:
       return "gated ReLU network of neurons that all outputs share · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
+    case .batchNorm: return "ReLU network with batch normalisation · \(loss)\(regularisation)"
     case .threshold: return "threshold network · \(loss)\(regularisation)"
     case .polynomial:
       let activation = report.settings.coefficients ?? .nearReLU

@@ -19,14 +19,27 @@ struct NetworkObjective {
 
   /// The objective on inputs X: n × d (without a bias column). Nil for networks of another form.
   func value(of network: Network, on x: Matrix<Double>) -> Double? {
+    guard let f = predictions(of: network, on: x), let penalty = penalty(of: network) else { return nil }
+    return loss.value(at: f) + penalty
+  }
+
+  /// f(X).
+  func predictions(of network: Network, on x: Matrix<Double>) -> Matrix<Double>? {
     switch network.twoLayerForm {
-    case .relu(let hidden, let output):
-      loss.value(at: predictions(hidden, output, x) { max($0, 0) }) + λ / 2 * decay(hidden, output)
-    case .gated(let gated):
-      loss.value(at: predictions(gated, x)) + λ * penalty(gated)
+    case .relu(let hidden, let output): predictions(hidden, output, x) { max($0, 0) }
+    case .gated(let gated): predictions(gated, x)
     case .polynomial(let hidden, let activation, let output):
-      loss.value(at: predictions(hidden, output, x) { activation($0) })
-        + λ * StrictArithmetic.sum(output.weights.storage.map(abs))
+      predictions(hidden, output, x) { activation($0) }
+    case nil: nil
+    }
+  }
+
+  /// What is added to the loss, λ included.
+  func penalty(of network: Network) -> Double? {
+    switch network.twoLayerForm {
+    case .relu(let hidden, let output): λ / 2 * decay(hidden, output)
+    case .gated(let gated): λ * penalty(gated)
+    case .polynomial(_, _, let output): λ * StrictArithmetic.sum(output.weights.storage.map(abs))
     case nil: nil
     }
   }
