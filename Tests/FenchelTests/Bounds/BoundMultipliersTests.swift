@@ -53,7 +53,7 @@ struct BoundMultipliersTests {
       if trial % 11 == 0 { for a in 0..<d { x[0, a] = 0 } }
       let θ: Matrix<Double> = random.matrix(n, 1)
       func numbers() -> [Double] { (0..<n).map { _ in draw() } }
-      let (y, λ) = ((0..<n).map { _ in random.normal() }, exp(2 * random.normal()))
+      let (y, λ) = ((0..<n).map { _ in random.normal() }, abs(random.normal()) + 0.01)
       var (proof, networks) = (BoundMultipliers(θ: θ, pieces: []), [Double]())
       for σ in [1.0, -1.0] {
         let piece = BoundMultipliers.Piece(output: 0, sign: σ, lines: numbers(), parabolas: numbers())
@@ -63,9 +63,9 @@ struct BoundMultipliersTests {
         #expect(bound >= least.value, "part \(part), trial \(trial): \(bound) < \(least.value)")
         networks.append(objective(x, y, least.direction, σ: σ, λ: λ))
       }
-      let targets = Matrix(column: y)
+      let loss: any Loss<Double> = try LossKind.squared.makeLoss(targets: Matrix(column: y))
       let program = try TwoLayerProgram(
-        x: x, loss: LossKind.squared.makeLoss(targets: targets), kind: .squared, parameters: LossParameters(),
+        x: x, loss: loss, kind: .squared, parameters: LossParameters(),
         λ: λ, patterns: .given(Matrix(1, d), for: x), isConstrained: true)
       let best = networks.reduce(.infinity, min)
       #expect(proof.value(for: program) <= best + 1e-12, "part \(part), trial \(trial)")
