@@ -19,7 +19,7 @@ import Testing
       let run = try tool.run(
         "reproduce", "gu-2019/deep-networks", "--quick", "--seeds", "1", "--output", "out/put")
       #expect(run.code == 0, "\(run.error)")
-      for word in ["Adam", "not the paper’s MNIST", "left open by the paper", "epochs.svg", "method"] {
+      for word in ["Adam", "not the paper’s images", "left open by the paper", "epochs.svg", "method"] {
         #expect(run.output.contains(word), "\(word) in \(run.output)")
       }
       #expect(tool.files == ["out"])

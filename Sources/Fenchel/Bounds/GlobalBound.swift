@@ -36,7 +36,7 @@ public enum BoundEffort: String, Codable, Sendable, CaseIterable {
   /// The relaxation, as far as it takes a second or two, and for up to six features some thousand cones.
   case quick
   /// The relaxation whatever it takes, for up to six features half a million cones for each sign and output, and for up to
-  /// sixteen 64 pieces of directions an output.
+  /// 64 features 64 pieces of directions an output.
   case tight
 
   /// Multiplications of the relaxation.

@@ -73,8 +73,7 @@ struct VerificationTests {
       settings.solver = .interiorPoint
       let model = try train(data, settings: settings).model
       let honest = try verify(model, data: data)
-      for direction in directions(of: model.network) {
-        let pattern = naiveProduct(data.features, .no, Matrix(column: direction), .no).storage.map { $0 > 0 }
+      for pattern in patterns(of: model.network, on: data.features) {
         var forged = try leavingOut(pattern, of: model)
         guard forged.certificate != model.certificate else { continue }
         let bound = try verify(forged, data: data).recomputed.dual
@@ -87,11 +86,15 @@ struct VerificationTests {
     #expect(gains > 10)  // bounds that would have been believed
   }
 
-  /// The vectors whose signs on the data are the patterns of a network.
-  private func directions(of network: Network) -> [[Double]] {
-    switch network.layers[0] {
-    case .dense(let hidden): (0..<hidden.weights.columns).map(hidden.weights.column)
-    case .gated(let gated): (0..<gated.gates.rows).map(gated.gates.row)
+  /// The patterns of a network's neurons on the data.
+  private func patterns(of network: Network, on x: Matrix<Double>) -> [[Bool]] {
+    func pattern(_ direction: [Double], _ bias: Double) -> [Bool] {
+      naiveProduct(x, .no, Matrix(column: direction), .no).storage.map { $0 + bias > 0 }
+    }
+    return switch network.layers[0] {
+    case .dense(let hidden):
+      (0..<hidden.weights.columns).map { pattern(hidden.weights.column($0), hidden.bias[$0]) }
+    case .gated(let gated): (0..<gated.gates.rows).map { pattern(gated.gates.row($0), 0) }
     case .activation, .convolution, .averages, .polynomial: []
     }
   }
