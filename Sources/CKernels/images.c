@@ -25,13 +25,13 @@
   }                                                                                                    \
   CLONES void fenchel_frame_##suffix(const T *restrict image, const struct fenchel_frame *f, T *restrict frame) { \
     long columns = f->width / f->size, rows = f->height / f->size;                                     \
-    long across = columns + 2 * f->padding, down = rows + 2 * f->padding;                              \
-    if (f->padding > 0)                                                                                \
+    long across = columns + 2 * f->beside, down = rows + 2 * f->above;                                 \
+    if (f->above > 0 || f->beside > 0)                                                                 \
       for (long i = 0; i < f->channels * down * across; i++) frame[i] = 0;                             \
     for (long c = 0; c < f->channels; c++)                                                             \
       for (long i = 0; i < rows; i++) {                                                                \
         const T *from = image + (c * f->height + i * f->size) * f->width;                              \
-        T *to = frame + (c * down + i + f->padding) * across + f->padding;                             \
+        T *to = frame + (c * down + i + f->above) * across + f->beside;                                \
         if (f->size == 1)                                                                              \
           for (long j = 0; j < columns; j++) to[j] = from[j];                                          \
         else                                                                                           \
@@ -41,11 +41,11 @@
   CLONES void fenchel_add_frame_##suffix(const T *restrict frame, const struct fenchel_frame *f, T scale, \
                                          T *restrict image) {                                          \
     long columns = f->width / f->size, rows = f->height / f->size;                                     \
-    long across = columns + 2 * f->padding, down = rows + 2 * f->padding;                              \
+    long across = columns + 2 * f->beside, down = rows + 2 * f->above;                                 \
     T share = scale / (T)(f->size * f->size);                                                          \
     for (long c = 0; c < f->channels; c++)                                                             \
       for (long i = 0; i < rows * f->size; i++) {                                                      \
-        const T *from = frame + (c * down + i / f->size + f->padding) * across + f->padding;           \
+        const T *from = frame + (c * down + i / f->size + f->above) * across + f->beside;              \
         T *to = image + (c * f->height + i) * f->width;                                                \
         if (f->size == 1)                                                                              \
           for (long j = 0; j < columns; j++) to[j] += share * from[j];                                 \

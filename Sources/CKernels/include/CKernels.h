@@ -107,9 +107,10 @@ int fenchel_scaled_d(long count, double rate, double decay, double keep, double 
 int fenchel_adam_d(long count, double rate, double decay, double keep1, double keep2, double root, double epsilon,
                    const double *w, const double *g, double *mean, double *square, double *out);
 
-/* An image of channels × height × width, averaged over squares of size × size, in a border of `padding` zeros. */
+/* An image of channels × height × width, averaged over squares of size × size, with `above` rows of zeros above and below
+   and `beside` columns on either side. */
 struct fenchel_frame {
-  long channels, height, width, size, padding;
+  long channels, height, width, size, above, beside;
 };
 /* A kernel of height × width that moves by `stride` over a frame of channels × down × across to rows × columns positions. */
 struct fenchel_kernel {

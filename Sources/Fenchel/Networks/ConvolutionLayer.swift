@@ -58,14 +58,16 @@ public struct ConvolutionLayer: LayerContent, Equatable {
     return try Convolution(
       pooling.input, pooling: pooling.size, filters: convolution.filters,
       kernelHeight: convolution.kernelHeight, kernelWidth: convolution.kernelWidth,
-      stride: convolution.stride, padding: convolution.padding)
+      stride: convolution.stride, padding: convolution.padding, isSignal: convolution.isSignal)
   }
 
   public var attributes: [String: Int] {
-    [
+    var attributes = [
       "height": convolution.input.height, "width": convolution.input.width, "stride": convolution.stride,
       "padding": convolution.padding,
     ]
+    if convolution.isSignal { attributes["signal"] = 1 }
+    return attributes
   }
 
   /// `weight` is filters × channels × height × width.
@@ -89,7 +91,7 @@ public struct ConvolutionLayer: LayerContent, Equatable {
         ImageShape(
           channels: shape[1], height: parts.attribute("height"), width: parts.attribute("width")),
         filters: shape[0], kernelHeight: shape[2], kernelWidth: shape[3], stride: parts.attribute("stride"),
-        padding: parts.attribute("padding"))
+        padding: parts.attribute("padding"), isSignal: parts.attributes["signal"] == 1)
     } catch let error as ImageOperatorError { throw NetworkError.shape(parts.index, error.description) }
     try self.init(
       convolution,

@@ -70,7 +70,7 @@ extension Convolution {
     get throws {
       try Convolution(
         frame.averages, filters: filters, kernelHeight: kernelHeight, kernelWidth: kernelWidth,
-        stride: stride, padding: padding)
+        stride: stride, padding: padding, isSignal: isSignal)
     }
   }
 }

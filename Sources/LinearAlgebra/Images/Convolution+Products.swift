@@ -91,6 +91,22 @@ extension Convolution {
     return gram
   }
 
+  /// A(X) / scale: one row a position, the patches of an image side by side in the order of U, and with a bias a last
+  /// column of ones, all of it divided by `scale`. Images · positions · (patchLength + 1) entries.
+  public func patches<T: Scalar>(_ x: Matrix<T>, hasBias: Bool, dividedBy scale: T = 1) -> Matrix<T> {
+    precondition(x.columns == input.count, "\(x.columns) columns for images of \(input)")
+    let (k, m, n) = (patchLength + (hasBias ? 1 : 0), positions, x.rows)
+    var result = Matrix<T>(n * m, k)
+    withPointers(x, x, &result.storage) { x, _, target in
+      Parallel.forEach(tiles: Parallel.tiles(of: Self.tile, covering: n)) { tile in
+        forEachImage(Parallel.range(ofTile: tile, size: Self.tile, count: n), x, hasBias: hasBias) {
+          transposeQuotient($1, k, m, dividedBy: scale, into: target + $0 * m * k)
+        }
+      }
+    }
+    return result
+  }
+
   private func check<T: Scalar>(_ x: Matrix<T>, _ w: Matrix<T>, hasBias: Bool) {
     precondition(x.columns == input.count, "\(x.columns) columns for images of \(input)")
     let rows = patchLength...patchLength + 1
@@ -140,6 +156,16 @@ extension Convolution {
       for tile in 0..<tiles { T.axpy(count, 1, partial + tile * count, target) }
     }
   }
+}
+
+/// The transpose of rows × columns entries, divided by `scale`.
+@specialized(where T == Double)
+@specialized(where T == Float)
+private func transposeQuotient<T: Scalar>(
+  _ source: UnsafePointer<T>, _ rows: Int, _ columns: Int, dividedBy scale: T,
+  into target: UnsafeMutablePointer<T>
+) {
+  for j in 0..<columns { for i in 0..<rows { target[j * rows + i] = source[i * columns + j] / scale } }
 }
 
 /// x_i ← value.

@@ -19,13 +19,14 @@ public struct Convolution: Sendable, Equatable {
   public let kernelHeight, kernelWidth: Int
   public let stride: Int
 
+  /// - Parameter isSignal: whether the images are signals, of one row, which `padding` extends on either side only.
   /// - Throws: `ImageOperatorError` where the kernel is larger than its input, the averages do not fill the image, or a
   ///   number is out of its range.
   public init(
     _ input: ImageShape, pooling: Int = 1, filters: Int, kernelHeight: Int, kernelWidth: Int,
-    stride: Int = 1, padding: Int = 0
+    stride: Int = 1, padding: Int = 0, isSignal: Bool = false
   ) throws(ImageOperatorError) {
-    frame = try ImageFrame(input, size: pooling, padding: padding)
+    frame = try ImageFrame(input, size: pooling, padding: padding, isSignal: isSignal)
     for (name, value) in [
       ("filters", filters), ("height of the kernel", kernelHeight), ("width of the kernel", kernelWidth),
       ("stride", stride),
@@ -45,6 +46,8 @@ public struct Convolution: Sendable, Equatable {
   public var input: ImageShape { frame.image }
   public var pooling: Int { frame.size }
   public var padding: Int { frame.padding }
+  /// Whether the padding is on either side only.
+  public var isSignal: Bool { frame.verticalPadding < frame.padding }
 
   /// Shape of U.
   public var output: ImageShape {

@@ -1,15 +1,20 @@
 import CKernels
 
 /// Images averaged over squares of size × size pixels, in a border of `padding` zeros: what a kernel moves over. The map is
-/// linear, and its adjoint is here too.
+/// linear, and its adjoint is here too. Signals, images of one row, have no border above and below.
 public struct ImageFrame: Sendable, Equatable {
   public let image: ImageShape
   /// 1 where nothing is averaged.
   public let size: Int
+  /// Zeros on either side.
   public let padding: Int
+  /// Zeros above and below: as many, or none.
+  public let verticalPadding: Int
 
   /// - Throws: `ImageOperatorError` where the squares do not fill the image, or a number is out of its range.
-  public init(_ image: ImageShape, size: Int = 1, padding: Int = 0) throws(ImageOperatorError) {
+  public init(
+    _ image: ImageShape, size: Int = 1, padding: Int = 0, isSignal: Bool = false
+  ) throws(ImageOperatorError) {
     try ImageOperatorError.check(image)
     guard size > 0 else { throw .number("size of averages", size) }
     guard (0...(1 << 20)).contains(padding) else { throw .number("padding", padding) }
@@ -17,6 +22,7 @@ public struct ImageFrame: Sendable, Equatable {
       throw .pooling(size: size, input: image)
     }
     (self.image, self.size, self.padding) = (image, size, padding)
+    verticalPadding = isSignal ? 0 : padding
   }
 
   /// The averages without the border.
@@ -28,12 +34,13 @@ public struct ImageFrame: Sendable, Equatable {
   public var shape: ImageShape {
     let inner = averages
     return ImageShape(
-      channels: inner.channels, height: inner.height + 2 * padding, width: inner.width + 2 * padding)
+      channels: inner.channels, height: inner.height + 2 * verticalPadding, width: inner.width + 2 * padding)
   }
 
   var cValue: fenchel_frame {
     fenchel_frame(
-      channels: image.channels, height: image.height, width: image.width, size: size, padding: padding)
+      channels: image.channels, height: image.height, width: image.width, size: size, above: verticalPadding,
+      beside: padding)
   }
 }
 
