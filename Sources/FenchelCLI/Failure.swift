@@ -43,9 +43,9 @@ extension Outcome {
       TrainingError.sharedNeurons, TrainingError.solverOfSharedNeurons:
       self = .usage
     case is TrainingError, is LossError, is BatchNormalisationError: self = .badData
-    case PatternError.memory: self = .resources
+    case PatternError.memory, PatchError.memory: self = .resources
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
-      is AugmentationError, is ActivationError,
+      is AugmentationError, is ActivationError, is PatchError,
       is OrdinaryTrainingError, is BackpropagationError, is RelativeError,
       is InitialModelError:
       self = .usage

@@ -41,7 +41,8 @@ public struct BoundMultipliers: Sendable {
   package func value(for program: TwoLayerProgram) -> Double {
     let (x, loss, λ) = (program.x, program.strictLoss, program.λ)
     var own = self
-    own.θ = loss.feasibleDirection(θ)
+    let feasible = loss.feasibleDirection(θ)
+    own.θ = program.pooling.adjoint(feasible)
     var lengths = [Double](repeating: 0, count: pieces.count)
     lengths.withMutablePointer { lengths in
       Parallel.forEach(tiles: pieces.count, work: pieces.count * x.count * x.columns) { tile in
@@ -55,10 +56,10 @@ public struct BoundMultipliers: Sendable {
         return own.reduce(most) { max($0, lengths[$1]) }
       }
     }
-    return loss.dualValue(own.θ, lengths: most, λ: λ)
+    return loss.dualValue(feasible, lengths: most, λ: λ)
   }
 
-  /// An upper bound on the maximum over a piece, for any numbers in the multipliers: what breaks their conditions is
+  /// An upper bound on the maximum over a piece, with a row of θ for each of X, for any numbers in the multipliers: what breaks their conditions is
   /// replaced. Cost n d² + d³, and of the ranges where there are cuts.
   package func bound(_ x: Matrix<Double>, piece: Piece) -> Double {
     let (n, d) = (x.rows, x.columns)

@@ -45,8 +45,8 @@ extension GlobalBound {
     if let lengths = matrix(Key.lengths, c, 2) {
       return recomputed(θ, lengths: lengths, cones: summary.cones ?? 0, program)
     }
-    guard let table = tensors[Key.pieces]?.matrix, let lines = matrix(Key.lines, table.rows, n),
-      let parabolas = matrix(Key.parabolas, table.rows, n),
+    guard let table = tensors[Key.pieces]?.matrix, let lines = matrix(Key.lines, table.rows, program.rows),
+      let parabolas = matrix(Key.parabolas, table.rows, program.rows),
       let pieces = pieces(of: table, lines, parabolas, outputs: c)
     else { return nil }
     return BoundMultipliers(θ: θ, pieces: pieces).value(for: program)
@@ -92,9 +92,10 @@ extension GlobalBound {
     let (strict, reduction) = (program.strictLoss, RankReduction(program.x))
     guard reduction.rank <= GlobalBounding.mostFeatures else { return nil }
     let θ = strict.feasibleDirection(θ)
+    let spread = program.pooling.adjoint(θ)
     let most = (0..<program.outputs).map { j in
       [1.0, -1.0].enumerated().reduce(0.0) { largest, side in
-        let coefficients = θ.column(j).map { side.element * $0 }
+        let coefficients = spread.column(j).map { side.element * $0 }
         let excess = reduction.excess(coefficients)
         guard reduction.rank > 0 else { return max(largest, excess) }
         var search = SphericalBranchAndBound(

@@ -94,10 +94,10 @@ extension GlobalBounding {
     guard evaluations >= 40, 2 * c * RectifierRelaxation.bytes(x) <= maximumBytes, x.columns > 0 else {
       return nil
     }
-    let zero = program.loss.value(at: Matrix(x.rows, c))
+    let zero = program.loss.value(at: Matrix(program.samples, c))
     guard zero > 0, zero.isFinite else { return nil }
     var relaxation = RectifierRelaxation(
-      x: x, loss: program.loss, minimisers: strict.minimisers, λ: program.λ)
+      x: x, loss: program.loss, minimisers: strict.minimisers, λ: program.λ, pooling: program.pooling)
     var point = relaxation.start(seed: 0, size: zero / 20)
     var best: (value: Double, multipliers: BoundMultipliers)?
     for (stage, ε) in Self.widths.enumerated() where !deadline.hasPassed {
@@ -151,6 +151,7 @@ extension GlobalBounding {
   /// The bound of θ by branch and bound, and the largest violations that it met.
   private func cutCones(_ θ: Matrix<Double>) -> Outcome {
     let θ = strict.feasibleDirection(θ)
+    let spread = program.pooling.adjoint(θ)
     let (c, λ) = (program.outputs, program.λ)
     let target = λ * (1 + 0.7 * Self.exactness)
     // Half of the time is left for the relaxation.
@@ -160,7 +161,7 @@ extension GlobalBounding {
     var cones = 0
     for j in 0..<c {
       for (s, σ) in [1.0, -1.0].enumerated() {
-        let coefficients = θ.column(j).map { σ * $0 }
+        let coefficients = spread.column(j).map { σ * $0 }
         guard reduction.rank > 0 else {
           lengths[j, s] = reduction.excess(coefficients)
           continue

@@ -14,7 +14,9 @@ struct JointPartition {
   /// V and u of every piece, those of the idle ones of any size.
   private var points: [[Double]]
   private var isActive: [Bool]
+  /// θ: n × c, and Sᵀθ, for the rows of X.
   private var θ: Matrix<Double>
+  private var spread: Matrix<Double>
   /// The best bound and its multipliers.
   private(set) var best: (value: Double, multipliers: BoundMultipliers)
 
@@ -40,6 +42,7 @@ struct JointPartition {
     points = pieces.indices.map { Array(point[$0 * length..<($0 + 1) * length]) }
     isActive = pieces.map { _ in true }
     θ = relaxation.θ
+    spread = relaxation.pooling.adjoint(θ)
   }
 
   /// Cuts until there are `count` pieces, the bound is at least `target`, or the deadline has passed.
@@ -50,7 +53,7 @@ struct JointPartition {
         minimise(deadline)
         if !activate() { break }
       }
-      let multipliers = BoundMultipliers(θ: θ, pieces: pieces.map { $0.multipliers(θ: θ) })
+      let multipliers = BoundMultipliers(θ: θ, pieces: pieces.map { $0.multipliers(θ: spread) })
       let value = multipliers.value(for: program)
       if value > best.value { best = (value, multipliers) }
     }
@@ -60,7 +63,7 @@ struct JointPartition {
   private mutating func cut() -> Bool {
     var (chosen, sample, most) = (0, 0, 0.0)
     for (p, piece) in pieces.enumerated() where isActive[p] {
-      let slack = piece.slack(θ: θ)
+      let slack = piece.slack(θ: spread)
       let sum = slack.reduce(0, +)
       guard sum > most, let i = slack.indices.max(by: { slack[$0] < slack[$1] }) else { continue }
       (chosen, sample, most) = (p, i, sum)
@@ -93,6 +96,7 @@ struct JointPartition {
     var gradient = run.gradient
     _ = relaxation.value(at: run.point, into: &gradient)
     θ = program.strictLoss.feasibleDirection(relaxation.θ)
+    spread = relaxation.pooling.adjoint(θ)
     let length = relaxation.pieceLength
     var norms: [Double] = []
     for (place, p) in active.enumerated() {
@@ -107,7 +111,7 @@ struct JointPartition {
   /// Looks at the idle pieces; true where one has something to gain and becomes active.
   private mutating func activate() -> Bool {
     let idle = pieces.indices.filter { !isActive[$0] }
-    let (x, θ, ε) = (relaxation.x, θ, relaxation.ε)
+    let (x, θ, ε) = (relaxation.x, spread, relaxation.ε)
     var lengths = [Double](repeating: 0, count: idle.count)
     lengths.withMutablePointer { lengths in
       pieces.withMutablePointer { pieces in

@@ -24,6 +24,8 @@ package struct RectifierRelaxation {
   /// Where each loss is least in each entry alone, ±∞ where it falls for ever.
   let minimisers: Matrix<Double>
   let λ: Double
+  /// Sums over the rows of X that a sample has: F is summed, and θ stands for all rows of a sample.
+  let pooling: RowSums
   /// k.
   let width: Int
   private(set) var ε = 0.03
@@ -35,9 +37,11 @@ package struct RectifierRelaxation {
   /// - Parameter cones: of directions; both signs of every output have a piece for each.
   package init(
     x: Matrix<Double>, loss: any SmoothFunction<Double>, minimisers: Matrix<Double>, λ: Double,
+    pooling: RowSums = .identity,
     cones: [DirectionCone] = [DirectionCone()]
   ) {
     (self.x, self.loss, self.minimisers, self.λ) = (x, loss, minimisers, λ)
+    self.pooling = pooling
     let k = min(x.columns + 1, Self.mostColumns)
     width = k
     pieces = (0..<minimisers.columns).flatMap { j in
@@ -45,7 +49,7 @@ package struct RectifierRelaxation {
         cones.map { RelaxedPiece(output: j, sign: sign, cone: $0, x: x, width: k) }
       }
     }
-    predictions = Matrix(x.rows, minimisers.columns)
+    predictions = Matrix(minimisers.rows, minimisers.columns)
     slopes = predictions
   }
 
@@ -78,7 +82,7 @@ package struct RectifierRelaxation {
   /// The objective at V and u of all pieces, one after another, and its gradient.
   package mutating func value(at point: [Double], into gradient: inout [Double]) -> Double {
     let (count, length, n, c) = (pieces.count, pieceLength, x.rows, minimisers.columns)
-    let (x, ε, λ) = (x, ε, λ)
+    let (x, ε, λ, pooling) = (x, ε, λ, pooling)
     let work = n * x.columns * width * count
     pieces.withMutablePointer { pieces in
       point.withPointer { point in
@@ -94,7 +98,10 @@ package struct RectifierRelaxation {
         gradient.withMutablePointer { gradient in
           Parallel.forEach(tiles: count, work: work) { tile in
             let (j, σ) = (pieces[tile].output, pieces[tile].sign)
-            let θ = (0..<n).map { isFree[$0 * c + j] ? 0 : -σ * slopes[$0, j] }
+            let θ = (0..<n).map { row in
+              let k = row / pooling.size
+              return isFree[k * c + j] ? 0 : -σ * slopes[k, j]
+            }
             θ.withPointer {
               pieces[tile].gradient(
                 of: $0, penalty: λ, x, at: point + tile * length, into: gradient + tile * length)
@@ -109,11 +116,12 @@ package struct RectifierRelaxation {
 
   /// Puts F into its intervals; says where an interval holds a minimiser, so that its ends do not matter.
   private mutating func place() -> [Bool] {
-    let (n, c) = (x.rows, minimisers.columns)
+    let (n, c) = (minimisers.rows, minimisers.columns)
     var (lower, upper) = (Matrix<Double>(n, c), Matrix<Double>(n, c))
     for piece in pieces {
       let (j, isPositive) = (piece.output, piece.sign > 0)
-      for (i, state) in piece.states.enumerated() {
+      for (row, state) in piece.states.enumerated() {
+        let i = row / pooling.size
         let (low, high) = (state.z + state.low, state.z + state.high)
         lower.storage[i * c + j] += isPositive ? low / 2 : -high / 2
         upper.storage[i * c + j] += isPositive ? high / 2 : -low / 2
@@ -139,6 +147,7 @@ package struct RectifierRelaxation {
   /// The dual point and multipliers of the last evaluation.
   var multipliers: BoundMultipliers {
     let θ = θ
-    return BoundMultipliers(θ: θ, pieces: pieces.map { $0.multipliers(θ: θ) })
+    let spread = pooling.adjoint(θ)
+    return BoundMultipliers(θ: θ, pieces: pieces.map { $0.multipliers(θ: spread) })
   }
 }

@@ -49,6 +49,26 @@ public struct Standardisation: Codable, Sendable, Equatable {
     self = statistics.standardisation
   }
 
+  /// The map under which each of some channels, which lie one after another in a row, has weighted mean 0 and deviation 1 over
+  /// all its columns: for images and signals, whose columns share a unit. Cost 4·n·d.
+  public init<Element: Scalar>(fitting x: Matrix<Element>, weights: [Double], channels: Int) {
+    let width = x.columns / max(channels, 1)
+    precondition(width * channels == x.columns, "\(x.columns) columns for \(channels) channels")
+    let repeated = weights.flatMap { [Double](repeating: $0, count: width) }
+    let maps = (0..<channels).map { channel in
+      var values: [Element] = []
+      values.reserveCapacity(x.rows * width)
+      for k in 0..<x.rows {
+        let first = k * x.columns + channel * width
+        values += x.storage[first..<first + width]
+      }
+      return Standardisation(fitting: Matrix(column: values), weights: repeated)
+    }
+    self.init(
+      mean: maps.flatMap { [Double](repeating: $0.mean[0], count: width) },
+      scale: maps.flatMap { [Double](repeating: $0.scale[0], count: width) })
+  }
+
   /// The map that divides all entries by the largest magnitude among them, so that they lie in [−1, 1].
   public init<Element: Scalar>(dividing x: Matrix<Element>) {
     let largest = x.storage.withUnsafeBufferPointer { $0.reduce(0) { max($0, abs($1)) } }

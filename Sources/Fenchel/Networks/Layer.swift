@@ -15,6 +15,8 @@ public enum Layer: Sendable, Equatable {
   case convolution(ConvolutionLayer)
   /// Images ↦ averages over squares of their pixels.
   case averages(AveragePooling)
+  /// Images ↦ sums or averages of their channels.
+  case pooling(GlobalPooling)
   /// x ↦ a x² + b x + c, entry by entry.
   case polynomial(Polynomial)
 
@@ -26,6 +28,7 @@ public enum Layer: Sendable, Equatable {
     case .gated(let layer): layer
     case .convolution(let layer): layer
     case .averages(let layer): layer
+    case .pooling(let layer): layer
     case .polynomial(let activation): activation
     }
   }
@@ -39,6 +42,7 @@ public enum Layer: Sendable, Equatable {
     case Gated.kind: .gated(try Gated(from: parts))
     case ConvolutionLayer.kind: .convolution(try ConvolutionLayer(from: parts))
     case AveragePooling.kind: .averages(try AveragePooling(from: parts))
+    case GlobalPooling.kind: .pooling(try GlobalPooling(from: parts))
     case Polynomial.kind: .polynomial(try Polynomial(from: parts))
     default:
       if let activation = try Activation(kind: kind, from: parts) {

@@ -11,9 +11,10 @@ import LinearAlgebra
 ///
 /// With sample weights mean and norm are weighted, and n is Σ s, as if rows were repeated. Directions whose singular value
 /// is below 1e-6 of the largest are left out.
-public struct BatchNormalisation: Sendable {
+public struct BatchNormalisation: FeatureMap {
   /// U': n × r, and one column more with a shift.
   public let data: Matrix<Double>
+  public var pooling: RowSums { .identity }
   /// μ.
   private let mean: [Double]
   /// VΣ⁻¹: d × r.
@@ -59,6 +60,12 @@ public struct BatchNormalisation: Sendable {
       if let shift { data[k, rank] = shift }
     }
     self.data = data
+  }
+
+  init(_ problem: TrainingProblem) throws(BatchNormalisationError) {
+    try self.init(
+      problem.inputs, weights: problem.loss.weights, hasShift: problem.hasBias,
+      names: problem.schema.featureNames)
   }
 
   /// The plain network on X of a two-layer ReLU network on U' without biases in its hidden layer.

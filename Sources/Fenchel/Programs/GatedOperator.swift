@@ -7,34 +7,42 @@ import LinearAlgebra
 /// tiles of groups × samples, masked and summed while they are in cache. The bits are kept one row a pattern, so
 /// that a mask runs along the samples as the tiles do, any subset of the groups needs no copy of them, and the c
 /// outputs of a pattern read one row. A product costs 2nd for each group; n·P/8 bytes are held.
+///
+/// Samples may have several rows of X each, whose outputs add up (`RowSums`).
 public struct GatedOperator<Element: Scalar>: GroupOperator {
-  /// X: n × d.
+  /// X: n × d, or nK × d for K rows a sample.
   public let data: Matrix<Element>
   /// 𝔻ᵀ: P × n, one row a pattern.
   public let gates: BitMatrix
   public let outputs: Int
+  /// S: sums over the rows of each sample.
+  public let pooling: RowSums
   let grid: GatedGrid
 
   /// - Parameters:
   ///   - data: X: n × d.
   ///   - patterns: 𝔻: n × P, one row a sample.
   ///   - outputs: c ≥ 1.
-  public init(data: Matrix<Element>, patterns: BitMatrix, outputs: Int) {
+  public init(data: Matrix<Element>, patterns: BitMatrix, outputs: Int, pooling: RowSums = .identity) {
     precondition(patterns.rows == data.rows, "\(patterns.rows) rows of bits for \(data.rows) samples")
-    self.init(data: data, gates: patterns.transposed, outputs: outputs)
+    self.init(data: data, gates: patterns.transposed, outputs: outputs, pooling: pooling)
   }
 
   /// The same from 𝔻ᵀ: P × n, one row a pattern.
-  public init(data: Matrix<Element>, gates: BitMatrix, outputs: Int) {
+  public init(data: Matrix<Element>, gates: BitMatrix, outputs: Int, pooling: RowSums = .identity) {
     precondition(gates.columns == data.rows, "\(gates.columns) columns of bits for \(data.rows) samples")
     precondition(outputs > 0, "a program has at least one output")
+    precondition(data.rows.isMultiple(of: pooling.size), "samples have \(pooling.size) rows each")
+    self.pooling = pooling
     self.data = data
     self.gates = gates
     self.outputs = outputs
     grid = GatedGrid(samples: data.rows)
   }
 
-  public var samples: Int { data.rows }
+  public var samples: Int { rows / pooling.size }
+  /// Rows of X.
+  var rows: Int { data.rows }
   public var width: Int { data.columns }
   public var patterns: Int { gates.rows }
   public var groups: Int { patterns * outputs }
@@ -43,12 +51,20 @@ public struct GatedOperator<Element: Scalar>: GroupOperator {
 
   public func restricted(toOutput j: Int) -> GatedOperator {
     precondition(j < outputs, "output \(j) of \(outputs)")
-    return GatedOperator(data: data, gates: gates, outputs: 1)
+    return GatedOperator(data: data, gates: gates, outputs: 1, pooling: pooling)
   }
 
   public func apply(_ w: Matrix<Element>, of groups: [Int], into f: inout Matrix<Element>) {
     precondition(w.rows == groups.count && w.columns == width, "coefficients and groups differ in shape")
     precondition(f.rows == samples && f.columns == outputs, "predictions are \(samples) × \(outputs)")
+    guard !pooling.isIdentity else { return applyToRows(w, of: groups, into: &f) }
+    var outputsOfRows = Matrix<Element>(rows, outputs)
+    applyToRows(w, of: groups, into: &outputsOfRows)
+    f = pooling(outputsOfRows)
+  }
+
+  /// The outputs of all rows.
+  private func applyToRows(_ w: Matrix<Element>, of groups: [Int], into f: inout Matrix<Element>) {
     let grid = grid.forGroups(groups.count, width: width)
     withPointers(data, w, &f.storage) { x, w, f in
       gates.words.withPointer { bits in
@@ -89,7 +105,7 @@ public struct GatedOperator<Element: Scalar>: GroupOperator {
     precondition(r.rows == samples && r.columns == outputs, "residuals are \(samples) × \(outputs)")
     precondition(g.rows == groups.count && g.columns == width, "gradients and groups differ in shape")
     let grid = grid.forGroups(groups.count, width: width)
-    let transposed = r.transposed
+    let transposed = pooling.adjoint(r).transposed
     let (count, d) = (groups.count, width)
     withPointers(data, transposed, &g.storage) { x, r, g in
       gates.words.withPointer { bits in
@@ -121,7 +137,7 @@ public struct GatedOperator<Element: Scalar>: GroupOperator {
         let (m, first) = (range.count, range.lowerBound)
         for (q, group) in groups.enumerated() {
           let (i, j) = group.quotientAndRemainder(dividingBy: c)
-          Element.maskedCopy(masked + q * m, r + j * samples + first, bits + i * stride + first / 64, m)
+          Element.maskedCopy(masked + q * m, r + j * rows + first, bits + i * stride + first / 64, m)
         }
         Element.gemm(
           .no, .no, m: groups.count, n: d, k: m, alpha: 1, a: masked, lda: m, b: x + first * d,

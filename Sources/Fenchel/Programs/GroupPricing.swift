@@ -35,7 +35,7 @@ public struct GroupPricing {
   ) -> [Price] {
     let size = 16
     let tiles = Parallel.tiles(of: size, covering: program.patterns.count)
-    let outputs = program.outputs
+    let (θ, outputs) = (program.pooling.adjoint(θ), program.outputs)
     var found = [[Price]](repeating: [], count: tiles * outputs)
     found.withMutablePointer { found in
       let work = program.x.count * program.patterns.count * outputs
@@ -59,6 +59,7 @@ public struct GroupPricing {
   /// in the order of the latter, some at a time, until none can exceed the largest norm found.
   public func largestNorm(θ: Matrix<Double>) -> Double {
     let norms = imageNorms(θ)
+    let spread = program.pooling.adjoint(θ)
     let plain = norms.map(\.plain)
     guard program.isConstrained else { return plain.reduce(0, max) }
     let outputs = program.outputs
@@ -74,7 +75,7 @@ public struct GroupPricing {
       norms.withMutablePointer { norms in
         Parallel.forEach(tiles: candidates.count, work: 10 * program.x.count * candidates.count) { tile in
           let (i, j) = candidates[tile].quotientAndRemainder(dividingBy: outputs)
-          let prices = prices(i..<i + 1, output: j, θ: θ, above: largest, [:])
+          let prices = prices(i..<i + 1, output: j, θ: spread, above: largest, [:])
           norms[tile] = prices.reduce(0) { max($0, $1.norm) }
         }
       }
@@ -85,7 +86,7 @@ public struct GroupPricing {
 
   /// ‖XᵀD_iθ_j‖ for every pattern and output, and |Σ_k θ_kj (x_kᵀg_i)₊|/‖g_i‖, which its gate attains; index i·c + j.
   private func imageNorms(_ θ: Matrix<Double>) -> [(plain: Double, atGate: Double)] {
-    let size = 16
+    let (θ, size) = (program.pooling.adjoint(θ), 16)
     let (count, outputs) = (program.patterns.count, program.outputs)
     let gates = program.patterns.gates.withUnitRows
     var norms = [(plain: Double, atGate: Double)](repeating: (0, 0), count: count * outputs)
@@ -106,6 +107,7 @@ public struct GroupPricing {
     return norms
   }
 
+  /// Prices of some patterns and one output, given Sᵀθ.
   private func prices(
     _ range: Range<Int>, output j: Int, θ: Matrix<Double>, above threshold: Double,
     _ known: [TwoLayerGroup: SparseVector]
@@ -136,7 +138,7 @@ public struct GroupPricing {
     return result
   }
 
-  /// Xᵀ D_i θ_j for some patterns i, one row each.
+  /// Xᵀ D_i θ_j for some patterns i, one row each, given Sᵀθ.
   private func images(_ patterns: [Int], output j: Int, θ: Matrix<Double>) -> Matrix<Double> {
     let (x, gates) = (program.x, cones.gates)
     let (n, d, width) = (x.rows, x.columns, patterns.count)

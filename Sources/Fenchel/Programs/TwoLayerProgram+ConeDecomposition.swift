@@ -33,7 +33,8 @@ extension TwoLayerProgram {
       return DecomposedPoint(program: self, point: point, normBound: norms.reduce(0, +))
     }
     let relu = try TwoLayerProgram(
-      x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true)
+      x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true,
+      pooling: pooling)
     var (groups, rows, bound) = ([TwoLayerGroup](), [[Double]](), 0.0)
     for (group, found) in zip(point.groups, decompositions(of: point)) {
       guard let found else { throw .noConeDecomposition(group) }

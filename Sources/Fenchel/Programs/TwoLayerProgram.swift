@@ -10,9 +10,15 @@ import LinearAlgebra
 /// over groups g = (pattern D, sign σ, output j). With cones both signs occur (u and v of the papers); without
 /// them the sign is +1. Every feasible point decodes to a network with the same predictions and objective
 /// ℓ + (λ/2) Σ (‖w1‖² + w2²), each of whose neurons feeds one output.
+///
+/// Samples may have several rows of X each, such as the patches of an image, whose outputs add up: then ℓ(S F), with S the
+/// sums over the rows of each sample, and every dual constraint is one on Sᵀθ (`RowSums`; Ergen & Pilanci 2021,
+/// *Implicit convex regularizers of CNN architectures*).
 public struct TwoLayerProgram: Sendable {
-  /// X: n × d, with the constant column of the bias where there is one.
+  /// X: n × d, with the constant column of the bias where there is one; nK × d for K rows a sample.
   public let x: Matrix<Double>
+  /// S.
+  public let pooling: RowSums
   public let loss: any Loss<Double>
   /// The loss by name, with its parameters.
   public let kind: LossKind
@@ -25,13 +31,14 @@ public struct TwoLayerProgram: Sendable {
   /// Throws where λ is not positive and finite, or X, patterns and loss are of different heights.
   public init(
     x: Matrix<Double>, loss: any Loss<Double>, kind: LossKind, parameters: LossParameters = LossParameters(),
-    λ: Double, patterns: ActivationPatterns, isConstrained: Bool
+    λ: Double, patterns: ActivationPatterns, isConstrained: Bool, pooling: RowSums = .identity
   ) throws(ProgramError) {
     guard λ > 0, λ.isFinite else { throw .regularisation(λ) }
-    guard x.rows == loss.samples, patterns.bits.rows == x.rows else {
-      throw .shapes(x: x.rows, targets: loss.samples, patterns: patterns.bits.rows)
+    guard x.rows == loss.samples * pooling.size, patterns.bits.rows == x.rows else {
+      throw .shapes(x: x.rows, targets: loss.samples * pooling.size, patterns: patterns.bits.rows)
     }
     self.x = x
+    self.pooling = pooling
     self.loss = loss
     self.kind = kind
     self.parameters = parameters
@@ -40,7 +47,9 @@ public struct TwoLayerProgram: Sendable {
     self.isConstrained = isConstrained
   }
 
-  public var samples: Int { x.rows }
+  public var samples: Int { loss.samples }
+  /// Rows of X, one a sample or more.
+  public var rows: Int { x.rows }
   public var features: Int { x.columns }
   public var outputs: Int { loss.outputs }
 

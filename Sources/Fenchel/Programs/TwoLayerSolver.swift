@@ -36,7 +36,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
       cones = PatternCones(x, patterns: bits, outputs: c, deadline: deadline)
     }
     let problem = GroupLassoProblem(
-      map: GatedOperator(data: x, gates: gates, outputs: c), loss: loss, λ: Element(program.λ), cones: cones)
+      map: GatedOperator(data: x, gates: gates, outputs: c, pooling: program.pooling), loss: loss,
+      λ: Element(program.λ), cones: cones)
     solver = GroupLassoSolver(
       problem, tolerance: Element(tolerance), method: method,
       start: start.map { Self.start($0, signs: signs, outputs: c) })
@@ -60,17 +61,18 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   /// of Newton's method where it is used. Cones keep X once more, projections of all groups, and the faces of the
   /// working set, half a d × min(n, d) matrix each.
   public static func bytes(_ program: TwoLayerProgram, method: Method) -> Int {
-    let (n, d, c) = (program.samples, program.features, program.outputs)
+    let (n, d, c, rows) = (program.samples, program.features, program.outputs, program.rows)
     let p = program.patterns.count * program.signs.count
     let size = MemoryLayout<Element>.size
     let usesNewton = usesNewton(method, for: program)
     let workingSet = usesNewton && !program.isConstrained ? p * c : (p * c + 3) / 4
     let newton = GroupLassoSolver<Element>.newtonBytes(samples: n, outputs: c)
-    let matrices = size * (n * d + 8 * n * c + 8 * workingSet * d) + n * p / 4 + (usesNewton ? newton : 0)
+    let matrices =
+      size * (rows * d + 8 * n * c + 8 * workingSet * d) + rows * p / 4 + (usesNewton ? newton : 0)
     guard program.isConstrained else { return matrices }
     let held = usesNewton ? max(workingSet, min(128, p * c)) : 0
-    let faces = Double(held) * Double(d) * Double(min(n, d)) / 2  // beyond any Int for absurd shapes
-    return matrices + size * (n * d + 3 * p * c * d) + Int(min(Double(size) * faces, 1e17))
+    let faces = Double(held) * Double(d) * Double(min(rows, d)) / 2  // beyond any Int for absurd shapes
+    return matrices + size * (rows * d + 3 * p * c * d) + Int(min(Double(size) * faces, 1e17))
   }
 
   /// Whether a method comes to Newton's for a program.

@@ -3,7 +3,9 @@ import LinearAlgebra
 
 /// Ordinary local training of a two-layer ReLU network by L-BFGS on its weights, each neuron feeding one output:
 ///
-///     min ℓ(F) + (λ/2) Σ_m (‖w_m‖² + a_m²),   F_j = Σ_{m: output j} a_m (X w_m)_+.
+///     min ℓ(F) + (λ/2) Σ_m (‖w_m‖² + a_m²),   F_j = S Σ_{m: output j} a_m (X w_m)_+,
+///
+/// with S the sums over the rows of each sample, mostly the identity.
 ///
 /// The start of pattern refinement, and the rival that refinement must never fall behind. Deterministic: the
 /// weights begin at seeded random numbers. Cost of one evaluation: 4 n d m.
@@ -11,10 +13,12 @@ public struct LocalTraining {
   let x: Matrix<Double>
   let loss: any Loss<Double>
   private let λ: Double
+  let pooling: RowSums
   public var cancellation: Cancellation?
 
-  public init(x: Matrix<Double>, loss: any Loss<Double>, λ: Double) {
+  public init(x: Matrix<Double>, loss: any Loss<Double>, λ: Double, pooling: RowSums = .identity) {
     self.x = x
+    self.pooling = pooling
     self.loss = loss
     self.λ = λ
   }
@@ -36,7 +40,8 @@ public struct LocalTraining {
     let rowSize = (x.storage.reduce(0) { $0 + $1 * $1 } / Double(max(x.rows, 1))).squareRoot()
     let targetSize =
       (loss.targets.storage.reduce(0) { $0 + $1 * $1 } / Double(max(loss.targets.count, 1))).squareRoot()
-    let size = rowSize > 0 ? targetSize / (rowSize * Double(perOutput).squareRoot()) : 1
+    let count = Double(pooling.size) * Double(perOutput).squareRoot()
+    let size = rowSize > 0 ? targetSize / (rowSize * count) : 1
     for i in 0..<vectors.count { vectors.storage[i] *= size / Double(d).squareRoot() }
     return NeuronSet(
       vectors: vectors, signs: (0..<m).map { $0 / loss.outputs % 2 == 0 ? 1 : -1 },
@@ -69,7 +74,7 @@ public struct LocalTraining {
     let clock = ContinuousClock()
     let began = clock.now
     let panels = NeuronPanels(features: x.columns, outputs: start.outputs)
-    var network = WeightGradient(x: x, loss: loss, λ: λ, panels: panels)
+    var network = WeightGradient(x: x, loss: loss, λ: λ, panels: panels, pooling: pooling)
     var method = Self.method
     (method.maximumIterations, method.maximumEvaluations) = (evaluations, evaluations)
     method.cancellation = cancellation

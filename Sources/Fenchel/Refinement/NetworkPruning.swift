@@ -5,15 +5,16 @@ import LinearAlgebra
 ///
 /// Three steps: neurons of one pattern, sign and output are added up; neurons whose removal lowers the objective go;
 /// and while the contributions c_m = σ_m (X û_m)₊, û = u/‖u‖, of one output's neurons are linearly dependent, weight
-/// moves along the dependence until a neuron vanishes. So at most rank ≤ n neurons stay for each output (Mishkin &
+/// moves along the dependence until a neuron vanishes. Contributions are summed over the rows of each sample. So at most rank ≤ n neurons stay for each output (Mishkin &
 /// Pilanci 2023, *Optimal sets and solution paths of ReLU networks*, §4: an optimum needs no more).
 public struct NetworkPruning: Sendable {
   private let x: Matrix<Double>
   private let loss: any Loss<Double>
   private let λ: Double
+  private let pooling: RowSums
 
-  public init(x: Matrix<Double>, loss: any Loss<Double>, λ: Double) {
-    (self.x, self.loss, self.λ) = (x, loss, λ)
+  public init(x: Matrix<Double>, loss: any Loss<Double>, λ: Double, pooling: RowSums = .identity) {
+    (self.x, self.loss, self.λ, self.pooling) = (x, loss, λ, pooling)
   }
 
   /// A network with an objective not above that of `neurons`, by all three steps. Cost n²m + nm² and one
@@ -30,9 +31,9 @@ public struct NetworkPruning: Sendable {
 
   /// F_j = Σ_{m: output j} σ_m (X u_m)₊.
   public func predictions(_ neurons: NeuronSet) -> Matrix<Double> {
-    var f = Matrix<Double>(x.rows, loss.outputs)
+    var f = Matrix<Double>(loss.samples, loss.outputs)
     let z = contributions(neurons.vectors, neurons.signs)
-    for k in 0..<x.rows { for m in 0..<neurons.count { f[k, neurons.outputs[m]] += z[k, m] } }
+    for k in 0..<f.rows { for m in 0..<neurons.count { f[k, neurons.outputs[m]] += z[k, m] } }
     return f
   }
 
@@ -51,7 +52,7 @@ public struct NetworkPruning: Sendable {
     var isKept = [Bool](repeating: true, count: neurons.count)
     for m in norms.indices.sorted(by: { (norms[$0], $0) < (norms[$1], $1) }) {
       var without = f
-      for k in 0..<x.rows { without[k, neurons.outputs[m]] -= z[k, m] }
+      for k in 0..<f.rows { without[k, neurons.outputs[m]] -= z[k, m] }
       let trial = loss.value(at: without)
       guard trial <= value + λ * norms[m] else { continue }
       (f, value, isKept[m]) = (without, trial, false)
@@ -119,13 +120,13 @@ public struct NetworkPruning: Sendable {
     }
   }
 
-  /// σ_m (x_kᵀ u_m)₊: n × m.
+  /// S σ_m (X u_m)₊: n × m.
   private func contributions(_ vectors: Matrix<Double>, _ signs: [Double]) -> Matrix<Double> {
     var z = matrixProduct(x, .no, vectors, .yes)
     let m = vectors.rows
     z.withMutablePointer { z in
       for k in 0..<x.rows { for i in 0..<m { z[k * m + i] = signs[i] * max(z[k * m + i], 0) } }
     }
-    return z
+    return pooling(z)
   }
 }

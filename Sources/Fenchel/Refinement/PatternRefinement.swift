@@ -14,6 +14,7 @@ public struct PatternRefinement {
   let kind: LossKind
   let parameters: LossParameters
   let λ: Double
+  let pooling: RowSums
   let limits: Limits
   public var options = Options()
   public var progress: ProgressHandler?
@@ -47,10 +48,10 @@ public struct PatternRefinement {
 
   public init(
     x: Matrix<Double>, loss: any Loss<Double>, kind: LossKind, parameters: LossParameters, λ: Double,
-    limits: Limits
+    pooling: RowSums = .identity, limits: Limits
   ) {
-    (self.x, self.loss, self.kind, self.parameters, self.λ, self.limits) = (
-      x, loss, kind, parameters, λ, limits
+    (self.x, self.loss, self.kind, self.parameters, self.λ, self.pooling, self.limits) = (
+      x, loss, kind, parameters, λ, pooling, limits
     )
   }
 
@@ -124,7 +125,7 @@ public struct PatternRefinement {
   private var tolerance: Double { max(limits.tolerance / 2, 1e-6) }
 
   private var neuronsPerOutput: Int {
-    options.neuronsPerOutput ?? min(200, max(10, x.rows / 5 / loss.outputs))
+    options.neuronsPerOutput ?? min(200, max(10, loss.samples / 5 / loss.outputs))
   }
 
   private var evaluations: Int {
@@ -178,7 +179,7 @@ public struct PatternRefinement {
 
   private func begin() throws -> State {
     let began = ContinuousClock().now
-    var training = LocalTraining(x: x, loss: loss, λ: λ)
+    var training = LocalTraining(x: x, loss: loss, λ: λ, pooling: pooling)
     training.cancellation = limits.cancellation
     let bytes = training.bytes(perOutput: neuronsPerOutput)
     guard bytes <= options.maximumBytes else {
@@ -191,7 +192,7 @@ public struct PatternRefinement {
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     let neurons = compact(local.neurons)
     let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
-    let point = point(of: neurons, θ: Matrix(x.rows, loss.outputs), in: program)
+    let point = point(of: neurons, θ: Matrix(loss.samples, loss.outputs), in: program)
     let certificate = Certificate(
       primal: program.strictObjective(at: point), dual: -.infinity, scope: .restricted)
     let solution = Solution(
@@ -218,7 +219,8 @@ public struct PatternRefinement {
 
   private func program(_ patterns: ActivationPatterns) throws -> TwoLayerProgram {
     try TwoLayerProgram(
-      x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true)
+      x: x, loss: loss, kind: kind, parameters: parameters, λ: λ, patterns: patterns, isConstrained: true,
+      pooling: pooling)
   }
 
   /// Solves the program over the patterns so far, from the start that the state has.
@@ -244,8 +246,8 @@ public struct PatternRefinement {
   /// Where a Newton step would take too long: the network of local training, and the bound that its own residual
   /// gives over its patterns.
   private func certifyLocally(_ state: inout State) throws {
-    var gradient = Matrix<Double>(x.rows, loss.outputs)
-    let primal = StrictPrimal(x: x)
+    var gradient = Matrix<Double>(loss.samples, loss.outputs)
+    let primal = StrictPrimal(x: x, pooling: pooling)
     let f = primal.predictions(
       state.solution.point, patterns: state.program.patterns.bits, isConstrained: true,
       outputs: loss.outputs)
@@ -284,7 +286,7 @@ public struct PatternRefinement {
     let smallest = 1e-2 * (norms.max() ?? 0)
     let kept = Array(
       norms.indices.filter { norms[$0] > smallest }.sorted { (norms[$0], $1) > (norms[$1], $0) }
-        .prefix((x.rows + 1) * loss.outputs)
+        .prefix((loss.samples + 1) * loss.outputs)
     ).sorted()
     let used = Set(kept.map { point.groups[$0].pattern }).sorted()
     let places = Dictionary(uniqueKeysWithValues: used.enumerated().map { ($0.element, $0.offset) })
@@ -322,7 +324,7 @@ public struct PatternRefinement {
   private func priced(_ state: State) -> (NeuronSet, violation: Double) {
     var (found, violation) = (NeuronSet.none(features: x.columns), 0.0)
     for output in 0..<loss.outputs {
-      let θ = state.solution.dualPoint.θ.column(output)
+      let θ = pooling.adjoint(Matrix(column: state.solution.dualPoint.θ.column(output))).storage
       let own = state.neurons.outputs.indices.filter { state.neurons.outputs[$0] == output }
       let starts = state.neurons.selecting(own).vectors
       for sign in [1.0, -1.0] {
@@ -367,7 +369,7 @@ public struct PatternRefinement {
 
   /// The neurons after a short local training; as they are where memory does not suffice for one.
   private func polished(_ neurons: NeuronSet, _ state: inout State) -> NeuronSet {
-    var training = LocalTraining(x: x, loss: loss, λ: λ)
+    var training = LocalTraining(x: x, loss: loss, λ: λ, pooling: pooling)
     training.cancellation = limits.cancellation
     guard training.bytes(outputs: neurons.outputs) <= options.maximumBytes else { return neurons }
     let outcome = training.run(

@@ -4,9 +4,9 @@ import LinearAlgebra
 /// Value and gradient of the ordinary training objective of a two-layer ReLU network in its weights, laid out as
 /// `NeuronPanels` says:
 ///
-///     ℓ(F) + (λ/2) Σ_i (‖w_i‖² + a_i²),   F_j = Σ_{i: output j} a_i (X w_i)₊.
+///     ℓ(F) + (λ/2) Σ_i (‖w_i‖² + a_i²),   F_j = S Σ_{i: output j} a_i (X w_i)₊,
 ///
-/// With r = ∇ℓ(F) and h_i = Xᵀ D_i r the gradients are a_i h_i + λ w_i and w_iᵀh_i + λ a_i.
+/// S the sums over the rows of each sample, mostly the identity. With r = Sᵀ∇ℓ(F) and h_i = Xᵀ D_i r the gradients are a_i h_i + λ w_i and w_iᵀh_i + λ a_i.
 ///
 /// Samples are cut into tiles that depend on the sizes only; each tile has a sum of its own, and these are added in
 /// the order of the tiles: the same bits for any number of threads. Memory: a byte for each sample and neuron.
@@ -14,24 +14,28 @@ import LinearAlgebra
 package struct WeightGradient {
   package let panels: NeuronPanels
   private let x: Matrix<Double>
+  private let pooling: RowSums
   private let loss: any Loss<Double>
   private let λ: Double
   private let tileSize: Int
   private let tiles: Int
-  /// −1 where a sample is on a neuron's active side: panels × rows × lanes for each tile.
+  /// −1 where a row is on a neuron's active side: panels × rows × lanes for each tile.
   private var signs: [Int8]
-  private var predictions: Matrix<Double>
+  /// Outputs of the rows of X before they are summed, and Sᵀ∇ℓ(F).
+  private var rowOutputs: Matrix<Double>
   private var slopes: Matrix<Double>
-  /// h_i summed over each tile's samples.
+  /// h_i summed over each tile's rows.
   private var images: [Double]
 
-  package init(x: Matrix<Double>, loss: any Loss<Double>, λ: Double, panels: NeuronPanels) {
-    (self.x, self.loss, self.λ, self.panels) = (x, loss, λ, panels)
+  package init(
+    x: Matrix<Double>, loss: any Loss<Double>, λ: Double, panels: NeuronPanels, pooling: RowSums = .identity
+  ) {
+    (self.x, self.loss, self.λ, self.panels, self.pooling) = (x, loss, λ, panels, pooling)
     tileSize = Self.tileSize(x, width: panels.width)
     tiles = Parallel.tiles(of: tileSize, covering: x.rows)
     signs = [Int8](repeating: 0, count: x.rows * panels.width)
-    predictions = Matrix(x.rows, loss.outputs)
-    slopes = predictions
+    rowOutputs = Matrix(x.rows, loss.outputs)
+    slopes = rowOutputs
     images = [Double](repeating: 0, count: max(tiles, 1) * panels.width * x.columns)
   }
 
@@ -48,7 +52,10 @@ package struct WeightGradient {
   /// The objective at `weights`; its gradient goes into an array as long as them.
   package mutating func value(at weights: [Double], into gradient: inout [Double]) -> Double {
     forward(weights)
-    let lossValue = loss.gradient(at: predictions, into: &slopes)
+    let predictions = pooling(rowOutputs)
+    var gradientOfLoss = Matrix<Double>(loss.samples, loss.outputs)
+    let lossValue = loss.gradient(at: predictions, into: &gradientOfLoss)
+    slopes = pooling.adjoint(gradientOfLoss)
     backward()
     addTiles()
     finish(weights, &gradient)
@@ -60,7 +67,7 @@ package struct WeightGradient {
     let (d, c, n, size, layout) = (x.columns, loss.outputs, x.rows, tileSize, panels)
     let (x, tiles) = (x, tiles)
     signs.withMutablePointer { signs in
-      withPointers(x, x, &predictions.storage) { x, _, f in
+      withPointers(x, x, &rowOutputs.storage) { x, _, f in
         weights.withPointer { w in
           layout.outputs.withPointer { outputs in
             Parallel.forEach(tiles: tiles) { tile in

@@ -27,8 +27,8 @@ enum ConvexFit: Sendable {
   /// By the gated program over the constant 1.
   case threshold(Fit)
   case polynomial(PolynomialFit)
-  /// On normalised data.
-  case normalised(NormalisedFit)
+  /// On mapped data.
+  case mapped(MappedFit)
 
   /// The network that the fit stands for.
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
@@ -36,7 +36,7 @@ enum ConvexFit: Sendable {
     case .twoLayer(let fit): try fit.certified(for: problem, fit.network(hasBias: problem.hasBias))
     case .threshold(let fit): try fit.certified(for: problem, fit.thresholdNetwork(for: problem))
     case .polynomial(let fit): try fit.certified(for: problem)
-    case .normalised(let fit): try fit.certified(for: problem)
+    case .mapped(let fit): try fit.certified(for: problem)
     }
   }
 }
@@ -56,17 +56,17 @@ struct ConvexFitting {
         problem, settings: settings, cancellation: cancellation, progress: progress)
       guard case .polynomial(let fit) = earlier else { return .polynomial(try fitting.fit()) }
       return .polynomial(try fitting.fit(after: fit))
-    case .batchNorm:
-      guard case .normalised(var fit) = earlier else {
-        let map = try BatchNormalisation(problem)
-        return .normalised(NormalisedFit(fit: try fitting(map).fit(), map: map))
-      }
-      fit.fit = try fitting(fit.map).fit(after: fit.fit)
-      return .normalised(fit)
     case .threshold:
       guard case .threshold(let fit) = earlier else { return .threshold(try fitting.fit()) }
       return .threshold(try fitting.fit(after: fit))
     default:
+      if case .mapped(var fit) = earlier {
+        fit.fit = try fitting(fit.map).fit(after: fit.fit)
+        return .mapped(fit)
+      }
+      if let map = try problem.featureMap(settings) {
+        return .mapped(MappedFit(fit: try fitting(map).fit(), map: map))
+      }
       guard case .twoLayer(let fit) = earlier else { return .twoLayer(try fitting.fit()) }
       return .twoLayer(try fitting.fit(after: fit))
     }
@@ -76,16 +76,16 @@ struct ConvexFitting {
   func bounded(_ fit: ConvexFit, seconds: Double?) throws -> ConvexFit {
     switch fit {
     case .twoLayer(let fit): return .twoLayer(try fitting.bounded(fit, seconds: seconds))
-    case .normalised(var fit):
+    case .mapped(var fit):
       fit.fit = try fitting(fit.map).bounded(fit.fit, seconds: seconds)
-      return .normalised(fit)
+      return .mapped(fit)
     case .threshold, .polynomial: return fit
     }
   }
 
-  private func fitting(_ map: BatchNormalisation) throws -> Fitting {
+  private func fitting(_ map: any FeatureMap) throws -> Fitting {
     Fitting(
-      map.normalised(problem), settings: try map.adapted(settings), cancellation: cancellation,
+      map.mapped(problem), settings: try map.adapted(settings), cancellation: cancellation,
       progress: progress)
   }
 
@@ -109,7 +109,8 @@ extension Fit {
   /// takes these out of the program.
   func network(hasBias: Bool) throws -> Network {
     if program.isConstrained {
-      let pruning = NetworkPruning(x: program.x, loss: program.loss, λ: program.λ)
+      let pruning = NetworkPruning(
+        x: program.x, loss: program.loss, λ: program.λ, pooling: program.pooling)
       let network = try program.decode(pruning.pruned(NeuronSet(solution.point)), hasBias: hasBias)
       if program.contains(network) { return network }
     }

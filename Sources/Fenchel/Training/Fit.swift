@@ -73,7 +73,7 @@ public struct Fitting {
     limits.seconds = limits.seconds.map { $0 - seconds }
     var refinement = PatternRefinement(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ(λMax),
-      limits: limits)
+      pooling: problem.pooling, limits: limits)
     refinement.progress = progress
     refinement.options.seed = settings.seed
     refinement.options.maximumBytes = settings.memoryLimit
@@ -97,7 +97,7 @@ public struct Fitting {
     }
     return try TwoLayerProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
-      patterns: patterns, isConstrained: isConstrained)
+      patterns: patterns, isConstrained: isConstrained, pooling: problem.pooling)
   }
 
   private func fixedPatterns() throws -> ActivationPatterns {
@@ -126,7 +126,7 @@ public struct Fitting {
 
   /// −∇ℓ(0).
   private var residualAtZero: Matrix<Double> {
-    let zero = Matrix<Double>(problem.x.rows, problem.loss.outputs)
+    let zero = Matrix<Double>(problem.loss.samples, problem.loss.outputs)
     var θ = zero
     problem.loss.gradient(at: zero, into: &θ)
     for i in 0..<θ.count { θ.storage[i] = -θ.storage[i] }
@@ -144,12 +144,13 @@ public struct Fitting {
   /// λ_max over all patterns, as far as a search finds it.
   private func searchedλMax() -> Double {
     let θ = residualAtZero
+    let spread = problem.pooling.adjoint(θ)
     var largest = 0.0
     for j in 0..<θ.columns {
       for sign in [1.0, -1.0] {
         var search = Pricing(x: problem.x)
         search.seed = settings.seed
-        let maxima = search.maxima(θ: θ.column(j), sign: sign, starts: Matrix(0, problem.x.columns))
+        let maxima = search.maxima(θ: spread.column(j), sign: sign, starts: Matrix(0, problem.x.columns))
         largest = max(largest, maxima.first?.value ?? 0)
       }
     }
@@ -159,7 +160,7 @@ public struct Fitting {
   /// A dual norm of θ, or 0 where the rounding of XᵀDθ in Double may be all there is to it: as where no feature
   /// tells the rows apart, so that no network is better than zero.
   private func beyondRounding(_ norm: Double, θ: Matrix<Double>, _ x: Matrix<Double>) -> Double {
-    let strict = StrictDual(x: x, patterns: BitMatrix(x.rows, 0), θ: θ)
+    let strict = StrictDual(x: x, patterns: BitMatrix(x.rows, 0), θ: problem.pooling.adjoint(θ))
     return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
   }
 }

@@ -44,7 +44,7 @@ struct ProgramSolving {
     }
     let (n, d, c) = (program.samples, program.features, program.outputs)
     let method: TwoLayerSolver<Double>.Method = solver == .newton ? .newton : .automatic
-    let products = 10 * Double(n) * Double(d) * Double(groups.count)  // a projection takes a few of them
+    let products = 10 * Double(program.x.count) * Double(groups.count)  // a projection takes a few of them
     guard TwoLayerSolver<Double>.usesNewton(method, for: program) else { return 100 * products }
     let (height, order) = (Double(n), Double(groups.count * d) / Double(c))
     let samples = height * height * (height / 3 + Double(d))

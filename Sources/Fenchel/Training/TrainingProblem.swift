@@ -6,6 +6,8 @@ import LinearAlgebra
 public struct TrainingProblem: Sendable {
   /// X: n × d, scaled, with a last column of ones where there is a bias.
   public let x: Matrix<Double>
+  /// Sums over the rows of X that a sample has: most have one.
+  public let pooling: RowSums
   public let loss: any Loss<Double>
   public let kind: LossKind
   public let parameters = LossParameters()
@@ -62,6 +64,7 @@ public struct TrainingProblem: Sendable {
     (schema, sha256) = (data.schema, data.sha256)
     self.features = features
     self.targets = targets
+    pooling = .identity
     x = features.applied(to: data.features).augmented(hasBias: hasBias)
     let y = targets.applied(to: try Self.targets(data, kind))
     var check = ProblemCheck(source: data.source)
@@ -71,16 +74,23 @@ public struct TrainingProblem: Sendable {
   }
 
   /// The same targets on inputs that a map made of the features; these have no column of ones of their own.
-  init(_ other: TrainingProblem, inputs: Matrix<Double>) {
-    (x, hasBias) = (inputs, false)
+  init(_ other: TrainingProblem, inputs: Matrix<Double>, pooling: RowSums) {
+    (x, hasBias, self.pooling) = (inputs, false, pooling)
     (loss, kind, features, targets) = (other.loss, other.kind, other.features, other.targets)
     (schema, sha256) = (other.schema, other.sha256)
   }
 
-  /// How the features are scaled: columns each by their own mean and deviation; images, whose pixels share a unit, by
-  /// their largest value where a network of many layers sees them.
+  /// How the features are scaled: columns each by their own mean and deviation; under a kernel, which all pixels of a channel
+  /// share, channels by theirs; images, whose pixels share a unit, by their largest value where a network of many layers
+  /// sees them.
   private static func scaling(of data: Dataset<Double>, _ settings: TrainingSettings) -> Standardisation {
     guard settings.standardise else { return .identity(data.features.columns) }
+    if settings.model == .cnn {
+      let shape = try? (settings.convolution ?? PatchSettings()).shape(
+        features: data.features.columns, image: data.schema.imageShape)
+      return Standardisation(
+        fitting: data.features, weights: data.sampleWeights, channels: shape?.channels ?? 1)
+    }
     guard data.schema.imageShape != nil, !settings.model.isConvexProgram else {
       return Standardisation(fitting: data.features, weights: data.sampleWeights)
     }
@@ -91,7 +101,7 @@ public struct TrainingProblem: Sendable {
   var frame: ProblemFrame {
     ProblemFrame(
       kind: kind, hasBias: hasBias, features: features, targets: targets, schema: schema, sha256: sha256,
-      rows: x.rows)
+      rows: loss.samples)
   }
 
   /// What tells these data from others. Cost: a hash of the targets.

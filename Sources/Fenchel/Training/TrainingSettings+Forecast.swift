@@ -12,7 +12,15 @@ extension TrainingSettings {
     case .gates(let gates): count = gates.rows
     case .refine, .exact: return nil
     }
-    let (n, d) = (Double(data.rows), Double(data.features.columns + (bias ? 1 : 0)))
+    var (n, d) = (Double(data.rows), Double(data.features.columns + (bias ? 1 : 0)))
+    if model == .cnn {
+      guard
+        let patches = try? (convolution ?? PatchSettings()).convolution(
+          features: data.features.columns, image: data.schema.imageShape)
+      else { return nil }
+      n *= Double(patches.positions)
+      d = Double(patches.patchLength + (bias ? 1 : 0))
+    }
     guard Double(count) * (n / 8 + 8 * d) < Double(memoryLimit) else { return nil }
     let groups = 2 * Double(count) * Double(max(1, data.schema.outputs))
     return groups * 4 * n * d * min(n, d) / 3e9

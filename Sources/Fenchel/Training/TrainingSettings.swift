@@ -14,6 +14,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var outputs: OutputCoupling?
   /// a, b and c of the model `polynomial`, nil for those near ReLU.
   public var coefficients: Polynomial?
+  /// Patches of the model `cnn`, nil for the default ones.
+  public var convolution: PatchSettings?
   public var solver = SolverChoice.auto
   /// Relative gap (primal − dual)/max(1, |primal|) at which training counts as solved.
   public var tolerance = 1e-4
@@ -79,6 +81,8 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case gatedReLU = "gated-relu"
   /// Two-layer ReLU network with batch normalisation before the ReLU: program (2) with cones on whitened data.
   case batchNorm = "batch-norm"
+  /// Two-layer convolutional ReLU network, pooled over all positions: program (2) with cones on patches.
+  case cnn
   /// Two-layer network with the threshold activation: a LASSO over patterns.
   case threshold
   /// Two-layer network with a polynomial activation: a semidefinite program.
@@ -108,10 +112,10 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   public var isConvexProgram: Bool { hasPatterns || self == .polynomial || self == .quadratic }
 
   /// Whether the convex program is one over activation patterns.
-  public var hasPatterns: Bool { [.relu, .gatedReLU, .batchNorm, .threshold].contains(self) }
+  public var hasPatterns: Bool { [.relu, .gatedReLU, .batchNorm, .cnn, .threshold].contains(self) }
 
   /// Whether that program confines its groups to the cones of the patterns.
-  public var hasCones: Bool { self == .relu || self == .batchNorm }
+  public var hasCones: Bool { [.relu, .batchNorm, .cnn].contains(self) }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
   public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }

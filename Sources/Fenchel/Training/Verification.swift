@@ -76,17 +76,23 @@ private func recomputation(
       scope: .exact)
     return (certificate, program.contains(model.network), nil)
   }
-  let map = model.report.model == .batchNorm ? try BatchNormalisation(problem) : nil
-  let inputs = map?.normalised(problem) ?? problem
+  let map: (any FeatureMap)?
+  do { map = try problem.featureMap(model.settings) } catch let error as PatchError {
+    throw VerificationError.noCertificate(error.description)
+  }
+  let inputs = map?.mapped(problem) ?? problem
   let (θ, patterns) = try storedDual(model, inputs)
   let encoded = map?.encode(model.network) ?? model.network
   let (program, isFeasible) = try storedProgram(model, encoded, inputs, patterns, λ: λ)
-  var value = try primal(program.strictLoss)
+  let value: Double
   if let map {
     guard let own = map.objective(of: model.network, on: problem, program) else {
-      throw VerificationError.noCertificate("the network has a shift that batch normalisation has not")
+      throw VerificationError.noCertificate(
+        "the network is not one of the model \(model.report.model.rawValue)")
     }
     value = own
+  } else {
+    value = try primal(program.strictLoss)
   }
   if model.settings.sharesNeurons, !program.isConstrained {
     let dual = NuclearProgram(program).dualBound(θ: θ)
@@ -116,7 +122,7 @@ private func storedProgram(
   }
   let program = try TwoLayerProgram(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
-    patterns: patterns, isConstrained: model.report.model.hasCones)
+    patterns: patterns, isConstrained: model.report.model.hasCones, pooling: problem.pooling)
   return (program, program.contains(network))
 }
 
@@ -173,7 +179,7 @@ private func storedθ(_ model: ModelFile, _ problem: TrainingProblem) throws -> 
   guard let θ = model.certificate["theta"]?.matrix else {
     throw VerificationError.noCertificate("theta is missing")
   }
-  guard θ.rows == problem.x.rows, θ.columns == problem.loss.outputs else {
+  guard θ.rows == problem.loss.samples, θ.columns == problem.loss.outputs else {
     throw VerificationError.noCertificate("theta does not fit the data")
   }
   return θ
@@ -186,7 +192,7 @@ private func storedDual(
   guard let θ = model.certificate["theta"]?.matrix, let gates = model.certificate["gates"]?.matrix,
     let rows = model.certificate["patterns"]?.bitMatrix(columns: problem.x.rows)
   else { throw VerificationError.noCertificate("theta, gates or patterns are missing") }
-  guard θ.rows == problem.x.rows, θ.columns == problem.loss.outputs, rows.rows == gates.rows,
+  guard θ.rows == problem.loss.samples, θ.columns == problem.loss.outputs, rows.rows == gates.rows,
     gates.columns == problem.x.columns
   else { throw VerificationError.noCertificate("theta, gates and patterns do not fit the data") }
   let isExact = model.report.certificate?.scope == .exact

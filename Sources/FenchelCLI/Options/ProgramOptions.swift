@@ -18,7 +18,37 @@ struct ProgramOptions: ParsableArguments {
   @Option(help: "Where the model batch-norm normalises (default: before the ReLU).")
   var normalise: NormalisedPlace?
 
-  func validate() throws { _ = try polynomial() }
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Kernel of the model cnn: its side over images, height x width, or its length over signals (default: 3).",
+      valueName: "k|kxk"))
+  var kernel: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps of that kernel (default: 1).", valueName: "n"))
+  var stride: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Zeros around its inputs, fewer than its side (default: 0).", valueName: "n"))
+  var padding: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Channels of its inputs, one after another in a row (default: those of images, else 1).",
+      valueName: "n"))
+  var channels: Int?
+
+  @Option(help: "What becomes of the outputs at all positions (default: sum).")
+  var pooling: PoolingMode?
+
+  func validate() throws {
+    _ = try polynomial()
+    _ = try patches()
+  }
 
   /// Puts the options into the settings; those that the model does not take are errors.
   func apply(to settings: inout TrainingSettings) throws {
@@ -29,7 +59,34 @@ struct ProgramOptions: ParsableArguments {
     guard normalise == nil || settings.model == .batchNorm else {
       throw UsageError("--normalise is not for the model \(settings.model.rawValue); take --model batch-norm")
     }
+    try refusePatches(settings.model)
+    settings.convolution = settings.model == .cnn ? try patches() : nil
     settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
+  }
+
+  private func refusePatches(_ model: ModelKind) throws {
+    guard model != .cnn else { return }
+    let given = [
+      ("kernel", kernel != nil), ("stride", stride != nil), ("padding", padding != nil),
+      ("channels", channels != nil), ("pooling", pooling != nil),
+    ]
+    guard let option = given.first(where: \.1)?.0 else { return }
+    throw UsageError("--\(option) is not for the model \(model.rawValue); take --model cnn")
+  }
+
+  private func patches() throws -> PatchSettings {
+    var patches = PatchSettings()
+    if let kernel {
+      let sides = kernel.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+      guard (1...2).contains(sides.count), let last = sides[sides.count - 1], let first = sides[0] else {
+        throw ValidationError("--kernel \(kernel) must be a side such as 3, or height x width such as 3x5")
+      }
+      (patches.kernelHeight, patches.kernelWidth) = (sides.count == 2 ? first : nil, last)
+    }
+    (patches.stride, patches.padding) = (stride ?? 1, padding ?? 0)
+    (patches.channels, patches.pooling) = (channels, pooling ?? .sum)
+    do { try patches.check() } catch { throw ValidationError("\(error)") }
+    return patches
   }
 
   private func polynomial() throws -> Polynomial? {
@@ -46,3 +103,5 @@ struct ProgramOptions: ParsableArguments {
     }
   }
 }
+
+extension PoolingMode: ExpressibleByArgument {}

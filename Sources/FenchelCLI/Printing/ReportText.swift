@@ -37,6 +37,11 @@ struct ReportText {
       return "gated ReLU network of neurons that all outputs share · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
     case .batchNorm: return "ReLU network with batch normalisation · \(loss)\(regularisation)"
+    case .cnn:
+      let patches = report.settings.convolution ?? PatchSettings()
+      let kernel = (patches.kernelHeight.map { "\($0) × " } ?? "") + "\(patches.kernelWidth)"
+      let pooling = patches.pooling == .sum ? "sums" : "averages"
+      return "convolutional ReLU network, kernel \(kernel), \(pooling) · \(loss)\(regularisation)"
     case .threshold: return "threshold network · \(loss)\(regularisation)"
     case .polynomial:
       let activation = report.settings.coefficients ?? .nearReLU

@@ -95,7 +95,7 @@ struct VerificationTests {
     case .dense(let hidden):
       (0..<hidden.weights.columns).map { pattern(hidden.weights.column($0), hidden.bias[$0]) }
     case .gated(let gated): (0..<gated.gates.rows).map { pattern(gated.gates.row($0), 0) }
-    case .activation, .convolution, .averages, .polynomial: []
+    case .activation, .convolution, .averages, .pooling, .polynomial: []
     }
   }
 

@@ -16,6 +16,8 @@ struct NetworkObjective {
   let λ: Double
   /// Whether the neurons of a gated network feed all outputs.
   var sharesNeurons = false
+  /// Sums over the rows of X that a sample has, for ReLU networks.
+  var pooling = RowSums.identity
 
   /// The objective on inputs X: n × d (without a bias column). Nil for networks of another form.
   func value(of network: Network, on x: Matrix<Double>) -> Double? {
@@ -64,18 +66,19 @@ struct NetworkObjective {
   private func predictions(
     _ hidden: Dense, _ output: Dense, _ x: Matrix<Double>, activation: (Double) -> Double
   ) -> Matrix<Double> {
-    let (n, d, c) = (x.rows, x.columns, output.weights.columns)
+    let (n, d, c) = (x.rows / pooling.size, x.columns, output.weights.columns)
     return withPointers(x, hidden.weights.transposed) { x, columns in
-      compensatedRows(n, outputs: c) { rows, sums in
+      compensatedRows(n, outputs: c) { samples, sums in
         for m in 0..<hidden.weights.columns {
-          for (offset, k) in rows.enumerated() {
+          for k in pooling.rows(of: samples) {
             let z = StrictArithmetic.dot(d, x + k * d, columns + m * d) + hidden.bias[m]
             let h = activation(z)
             guard h != 0 else { continue }
+            let offset = k / pooling.size - samples.lowerBound
             for j in 0..<c { sums[offset * c + j] += h * output.weights[m, j] }
           }
         }
-        for offset in 0..<rows.count { for j in 0..<c { sums[offset * c + j] += output.bias[j] } }
+        for offset in 0..<samples.count { for j in 0..<c { sums[offset * c + j] += output.bias[j] } }
       }
     }
   }

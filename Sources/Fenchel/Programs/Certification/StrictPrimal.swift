@@ -3,6 +3,8 @@ import LinearAlgebra
 /// Predictions and penalty of a point of a two-layer program by compensated sums in Double.
 struct StrictPrimal {
   let x: Matrix<Double>
+  /// Sums over the rows of X that a sample has.
+  var pooling = RowSums.identity
 
   /// F: n × c. With cones a group is the neuron σ (xᵀu)_+, whatever its pattern says (on its cone the two agree);
   /// without, it is D X u.
@@ -10,16 +12,18 @@ struct StrictPrimal {
     _ point: TwoLayerPoint, patterns: BitMatrix, isConstrained: Bool, outputs: Int
   ) -> Matrix<Double> {
     let d = x.columns
-    let n = x.rows
+    let n = x.rows / pooling.size
     return withPointers(x, point.coefficients) { x, u in
-      compensatedRows(n, outputs: outputs) { rows, sums in
+      compensatedRows(n, outputs: outputs) { samples, sums in
         for (g, group) in point.groups.enumerated() {
           var place = group.output
-          for k in rows {
-            if isConstrained {
-              sums[place] += group.sign * max(StrictArithmetic.dot(d, x + k * d, u + g * d), 0)
-            } else if patterns[k, group.pattern] {
-              sums[place] += StrictArithmetic.dot(d, x + k * d, u + g * d)
+          for sample in samples {
+            for k in pooling.rows(of: sample) {
+              if isConstrained {
+                sums[place] += group.sign * max(StrictArithmetic.dot(d, x + k * d, u + g * d), 0)
+              } else if patterns[k, group.pattern] {
+                sums[place] += StrictArithmetic.dot(d, x + k * d, u + g * d)
+              }
             }
             place += outputs
           }

@@ -13,7 +13,7 @@ extension TwoLayerProgram: Certifiable {
 
   /// ℓ(F) + λ Σ_g ‖u_g‖ in plain Double arithmetic.
   public func strictObjective(at point: TwoLayerPoint) -> Double {
-    let primal = StrictPrimal(x: x)
+    let primal = StrictPrimal(x: x, pooling: pooling)
     let f = primal.predictions(
       point, patterns: patterns.bits, isConstrained: isConstrained, outputs: outputs)
     return strictLoss.value(at: f) + λ * primal.penalty(point.coefficients)
@@ -75,11 +75,11 @@ extension TwoLayerProgram: Certifiable {
   private func strictDualNorm(
     θ: Matrix<Double>, threshold: Double, _ prices: [GroupPricing.Price]
   ) -> Double {
-    let strict = StrictDual(x: x, patterns: patterns.bits, θ: θ)
+    let strict = StrictDual(x: x, patterns: patterns.bits, θ: pooling.adjoint(θ))
     var norms = [Double](repeating: 0, count: patterns.count)
     var chosen = Array(0..<patterns.count)
     if Double(patterns.count) * Double(x.count * outputs) > 1e8 {
-      norms = normBounds(strict, threshold: threshold, prices)
+      norms = normBounds(strict, θ, threshold: threshold, prices)
       let largest = norms.max() ?? 0
       let close = chosen.sorted { (norms[$0], $1) > (norms[$1], $0) }.prefix(8)
       chosen = close.filter { norms[$0] >= largest * (1 - 1e-9) }
@@ -108,11 +108,11 @@ extension TwoLayerProgram: Certifiable {
 
   /// For every pattern an upper bound on its norms, from fast products and what they may have rounded.
   private func normBounds(
-    _ strict: StrictDual, threshold: Double, _ prices: [GroupPricing.Price]
+    _ strict: StrictDual, _ θ: Matrix<Double>, threshold: Double, _ prices: [GroupPricing.Price]
   ) -> [Double] {
     let rounding = strict.roundingOfProducts()
     guard isConstrained else {
-      let plain = GroupPricing(self).plainNorms(θ: strict.θ)
+      let plain = GroupPricing(self).plainNorms(θ: θ)
       return (0..<patterns.count).map { zip(plain.row($0), rounding).reduce(0) { max($0, $1.0 + $1.1) } }
     }
     let rowNorms = x.rowNorms

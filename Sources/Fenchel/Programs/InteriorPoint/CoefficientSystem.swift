@@ -4,7 +4,8 @@ import LinearAlgebra
 ///
 ///     (blockdiag H_g + Aᵀ L A) Δu = b + Aᵀ L R,   Δθ = L (R − A Δu),   A_g = σ_g D_g X,
 ///
-/// with L = diag(1/E), or s(diag p − ppᵀ) for coupled outputs (there L R is −(θ + ∇ℓ)). Cost n(Gd)² + (Gd)³/3.
+/// with L = diag(1/E), or s(diag p − ppᵀ) for coupled outputs (there L R is −(θ + ∇ℓ)); A_g is summed over the rows of each
+/// sample. Cost n(Gd)² + (Gd)³/3.
 struct CoefficientSystem: NewtonSystem {
   private var factor: [Double] = []
   private let n: Int
@@ -60,9 +61,12 @@ struct CoefficientSystem: NewtonSystem {
       Parallel.forEach(tiles: members.count, work: count * width) { m in
         let block = blocks[members[m]]
         for k in 0..<count {
-          let scale = weight(k, block) * block.mask[rows.lowerBound + k]
-          let (source, target) = (x + (rows.lowerBound + k) * d, b + k * width + m * d)
-          for i in 0..<d { target[i] = scale * source[i] }
+          let (scale, target) = (weight(k, block), b + k * width + m * d)
+          target.update(repeating: 0, count: d)
+          for row in block.pooling.rows(of: rows.lowerBound + k) where block.mask[row] != 0 {
+            let (factor, source) = (scale * block.mask[row], x + row * d)
+            for i in 0..<d { target[i] += factor * source[i] }
+          }
         }
       }
       factor.withMutablePointer { factor in

@@ -9,9 +9,13 @@ import LinearAlgebra
 ///
 ///     ζ + σ XᵀD θ + Xᵀ(2D − I) α = 0,   (t, u) ∘ (λ, ζ) = μe,   s ∘ α = μ1.
 ///
+/// Where samples have several rows of X, D X u is summed over them, and Dθ is Sᵀθ (`RowSums`); cones have all rows.
+///
 /// All pointers are to storage owned by the block. A block is touched by one thread at a time.
 final class ConeBlock {
-  let samples: Int
+  /// Rows of X.
+  let rows: Int
+  let pooling: RowSums
   let features: Int
   let group: TwoLayerGroup
   let isConstrained: Bool
@@ -44,7 +48,7 @@ final class ConeBlock {
   private let quotient: UnsafeMutablePointer<Double>
   let rightHandSide: UnsafeMutablePointer<Double>
   let contribution: UnsafeMutablePointer<Double>
-  private let sampleWork: UnsafeMutablePointer<Double>
+  private let rowWork: UnsafeMutablePointer<Double>
   private var storage: [UnsafeMutablePointer<Double>] = []
 
   /// A direction in the variables of one group.
@@ -55,9 +59,9 @@ final class ConeBlock {
 
   init(
     group: TwoLayerGroup, patterns: BitMatrix, features: Int, isConstrained: Bool,
-    offset: UnsafePointer<Double>
+    pooling: RowSums, offset: UnsafePointer<Double>
   ) {
-    let (n, d, rows) = (patterns.rows, features, isConstrained ? patterns.rows : 0)
+    let (n, d, bound) = (patterns.rows, features, isConstrained ? patterns.rows : 0)
     var owned: [UnsafeMutablePointer<Double>] = []
     func allocate(_ count: Int) -> UnsafeMutablePointer<Double> {
       let pointer = UnsafeMutablePointer<Double>.allocate(capacity: max(count, 1))
@@ -65,21 +69,21 @@ final class ConeBlock {
       owned.append(pointer)
       return pointer
     }
-    samples = n
+    (rows, self.pooling) = (n, pooling)
     self.features = d
     self.group = group
     self.isConstrained = isConstrained
     self.offset = offset
-    (mask, orientation, contribution) = (allocate(n), allocate(rows), allocate(n))
+    (mask, orientation, contribution) = (allocate(n), allocate(bound), allocate(n))
     (u, ζ, rightHandSide, dualResidual, quotient) = (
       allocate(d), allocate(d), allocate(d), allocate(d), allocate(d)
     )
-    (s, α, slackResidual, sampleWork) = (allocate(rows), allocate(rows), allocate(rows), allocate(n))
+    (s, α, slackResidual, rowWork) = (allocate(bound), allocate(bound), allocate(bound), allocate(n))
     (factor, secondOrder, coneSecondOrder) = (
-      allocate(isConstrained ? d * d : 0), allocate(rows), allocate(d)
+      allocate(isConstrained ? d * d : 0), allocate(bound), allocate(d)
     )
-    earlierSecondOrder = allocate(rows)
-    step = Direction(u: allocate(d), ζ: allocate(d), s: allocate(rows), α: allocate(rows))
+    earlierSecondOrder = allocate(bound)
+    step = Direction(u: allocate(d), ζ: allocate(d), s: allocate(bound), α: allocate(bound))
     scaling = SecondOrderScaling(count: d, storage: allocate(3 * d))
     t = 1
     storage = owned
@@ -96,7 +100,7 @@ final class ConeBlock {
   var dualNorm: Double { Double.norm2(features, ζ) }
 
   /// Number of linear inequalities.
-  var inequalities: Int { isConstrained ? samples : 0 }
+  var inequalities: Int { isConstrained ? rows : 0 }
 
   /// Starts at the centre of the cones: u = ζ = 0, with slacks of the size of the data.
   func start(t initial: Double, slack: Double, λ: Double) {
@@ -115,27 +119,30 @@ final class ConeBlock {
     return sum
   }
 
-  /// `contribution` ← σ D X v.
+  /// `contribution` ← σ S D X v, one entry a sample.
   func predict(_ v: UnsafePointer<Double>, x: UnsafePointer<Double>) {
     Double.gemv(
-      .no, m: samples, n: features, alpha: 1, a: x, lda: features, x: v, beta: 0, y: contribution)
-    for k in 0..<samples { contribution[k] *= mask[k] }
+      .no, m: rows, n: features, alpha: 1, a: x, lda: features, x: v, beta: 0, y: contribution)
+    for k in 0..<rows { contribution[k] *= mask[k] }
+    if !pooling.isIdentity {
+      pooling.sum(contribution, samples: rows / pooling.size, into: contribution)
+    }
   }
 
-  /// r ← r + σ XᵀD v.
+  /// r ← r + σ XᵀD Sᵀv.
   func accumulateAdjoint(
     _ v: UnsafePointer<Double>, into r: UnsafeMutablePointer<Double>, x: UnsafePointer<Double>
   ) {
-    for k in 0..<samples { sampleWork[k] = mask[k] * v[k] }
-    Double.gemv(.yes, m: samples, n: features, alpha: 1, a: x, lda: features, x: sampleWork, beta: 1, y: r)
+    for k in 0..<rows { rowWork[k] = mask[k] * v[k / pooling.size] }
+    Double.gemv(.yes, m: rows, n: features, alpha: 1, a: x, lda: features, x: rowWork, beta: 1, y: r)
   }
 
   /// r ← r + Xᵀ(2D − I) v.
   private func accumulateConeAdjoint(
     _ v: UnsafePointer<Double>, into r: UnsafeMutablePointer<Double>, x: UnsafePointer<Double>
   ) {
-    for k in 0..<samples { sampleWork[k] = orientation[k] * v[k] }
-    Double.gemv(.yes, m: samples, n: features, alpha: 1, a: x, lda: features, x: sampleWork, beta: 1, y: r)
+    for k in 0..<rows { rowWork[k] = orientation[k] * v[k] }
+    Double.gemv(.yes, m: rows, n: features, alpha: 1, a: x, lda: features, x: rowWork, beta: 1, y: r)
   }
 
   /// The residuals of feasibility at the current point, and the dual vector σXᵀDθ + Xᵀ(2D − I)α in
@@ -146,8 +153,8 @@ final class ConeBlock {
     if isConstrained {
       accumulateConeAdjoint(α, into: rightHandSide, x: x)
       Double.gemv(
-        .no, m: samples, n: features, alpha: 1, a: x, lda: features, x: u, beta: 0, y: slackResidual)
-      for k in 0..<samples { slackResidual[k] = orientation[k] * slackResidual[k] + offset[k] - s[k] }
+        .no, m: rows, n: features, alpha: 1, a: x, lda: features, x: u, beta: 0, y: slackResidual)
+      for k in 0..<rows { slackResidual[k] = orientation[k] * slackResidual[k] + offset[k] - s[k] }
     }
     for j in 0..<features { dualResidual[j] = ζ[j] + rightHandSide[j] }
     return Double.norm2(features, rightHandSide)
@@ -162,7 +169,7 @@ final class ConeBlock {
   func factorise(x: UnsafePointer<Double>, λ: Double) -> Bool {
     scaling.update(t: t, u: u, λ: λ, ζ: ζ)
     guard isConstrained else { return true }
-    let (n, d) = (samples, features)
+    let (n, d) = (rows, features)
     withTemporary(Double.self, n * d) { scaled in
       for k in 0..<n {
         let weight = (α[k] / s[k]).squareRoot()
@@ -187,7 +194,7 @@ final class ConeBlock {
     scaling.targetStep(centring: σμ, correction: coneSecondOrder0, coneSecondOrder, into: quotient)
     for j in 0..<features { rightHandSide[j] = dualResidual[j] + quotient[j] }
     guard isConstrained else { return }
-    for k in 0..<samples {
+    for k in 0..<rows {
       step.α[k] = σμ - secondOrder[k] - α[k] * s[k]
       step.s[k] = (step.α[k] - α[k] * slackResidual[k]) / s[k]
     }
@@ -209,9 +216,9 @@ final class ConeBlock {
     step.t = scaling.completeStep(Δu: step.u, quotient: quotient, Δζ: step.ζ)
     guard isConstrained else { return }
     Double.gemv(
-      .no, m: samples, n: features, alpha: 1, a: x, lda: features, x: step.u, beta: 0, y: sampleWork)
-    for k in 0..<samples {
-      let Δs = orientation[k] * sampleWork[k] + slackResidual[k]
+      .no, m: rows, n: features, alpha: 1, a: x, lda: features, x: step.u, beta: 0, y: rowWork)
+    for k in 0..<rows {
+      let Δs = orientation[k] * rowWork[k] + slackResidual[k]
       step.α[k] = (step.α[k] - α[k] * Δs) / s[k]
       step.s[k] = Δs
     }

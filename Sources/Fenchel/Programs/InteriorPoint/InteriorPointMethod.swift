@@ -58,7 +58,7 @@ public struct InteriorPointMethod: Solver {
     blocks = groups.map {
       ConeBlock(
         group: $0, patterns: program.patterns.bits, features: d, isConstrained: program.isConstrained,
-        offset: offset.pointer)
+        pooling: program.pooling, offset: offset.pointer)
     }
     let targetSize = Self.rootMeanSquare(program.loss.targets.storage)
     let rowSize = Self.rootMeanSquare(program.x.storage) * Double(d).squareRoot()
@@ -91,7 +91,7 @@ public struct InteriorPointMethod: Solver {
   ) -> (coefficients: Double, samples: Double) {
     let (d, count) = (Double(program.features), Double(groups.count))
     let (n, c, size) = (Double(program.samples), Double(program.outputs), d * count)
-    let own = program.isConstrained ? count * n * d * d : 0
+    let own = program.isConstrained ? count * Double(program.rows) * d * d : 0
     let coefficients = n * size * size + size * size * size / 3
     let samples = n * n * (program.isConstrained ? size : 2 * count) + c * n * n * n / 3
     return (own + coefficients, own + samples * (program.loss.isSeparable ? 1 : 2))
@@ -111,7 +111,7 @@ public struct InteriorPointMethod: Solver {
   /// Bytes that the method takes on `groups` groups of a program.
   public static func bytes(_ program: TwoLayerProgram, groups: [TwoLayerGroup]) -> Int {
     let (n, d, count) = (program.samples, program.features, groups.count)
-    let perBlock = 8 * (3 * n + (program.isConstrained ? 7 * n : 0) + d * d + 12 * d)
+    let perBlock = 8 * ((program.isConstrained ? 10 : 3) * program.rows + d * d + 12 * d)
     if prefersCoefficients(program, groups: groups) {
       return count * perBlock + CoefficientSystem.bytes(samples: n, features: d, groups: count)
     }
@@ -205,7 +205,7 @@ public struct InteriorPointMethod: Solver {
 
   /// Refreshes predictions and residuals, and returns the total complementarity.
   private mutating func updateResiduals(_ x: UnsafePointer<Double>) -> Double {
-    let work = program.samples * program.features * blocks.count
+    let work = program.x.count * blocks.count
     Parallel.forEach(tiles: blocks.count, work: work) { blocks[$0].predict(blocks[$0].u, x: x) }
     for j in 0..<program.outputs { loss.predictions.setColumn(j, toContributionsOf: blocks) }
     let lossResidual = loss.update()
@@ -234,9 +234,10 @@ public struct InteriorPointMethod: Solver {
 
   private mutating func factorise(_ x: UnsafePointer<Double>) -> Bool {
     let (n, d) = (program.samples, program.features)
+    let work = program.x.count * d * blocks.count
     var succeeded = [Bool](repeating: true, count: blocks.count)
     succeeded.withMutablePointer { succeeded in
-      Parallel.forEach(tiles: blocks.count, work: n * d * d * blocks.count) {
+      Parallel.forEach(tiles: blocks.count, work: work) {
         succeeded[$0] = blocks[$0].factorise(x: x, λ: program.λ)
       }
     }
@@ -251,7 +252,7 @@ public struct InteriorPointMethod: Solver {
   private mutating func direction(
     centring σμ: Double, _ x: UnsafePointer<Double>
   ) -> Matrix<Double> {
-    let work = program.samples * program.features * blocks.count
+    let work = program.x.count * blocks.count
     loss.updateTarget(centring: σμ)
     Parallel.forEach(tiles: blocks.count, work: work) {
       blocks[$0].updateRightHandSide(centring: σμ, x: x)

@@ -7,6 +7,7 @@ import LinearAlgebra
 /// costs n² a group instead of n²d.
 ///
 /// For coupled outputs ν solves (Σ_j (E_j + K_j)⁻¹) ν = −Σ_j (E_j + K_j)⁻¹(R_j − p_j).
+/// Where samples have several rows, D_g X is summed over them, and multiplied out without cones too.
 /// Cost n²·Gd + n³/3 for each output.
 struct SampleSystem: NewtonSystem {
   private var factors: [[Double]]
@@ -40,7 +41,7 @@ struct SampleSystem: NewtonSystem {
     return loss.isCoupled ? factoriseCoupling() : true
   }
 
-  /// Lower triangle of K = Σ_g V_g V_gᵀ with V_g = D_g X L_g⁻ᵀ.
+  /// Lower triangle of K = Σ_g V_g V_gᵀ with V_g = D_g X L_g⁻ᵀ; without cones of the parts V_g = η_g D_g X alone.
   private func kernelMatrix(_ blocks: [ConeBlock], x: UnsafePointer<Double>) -> [Double] {
     var kernel = [Double](repeating: 0, count: n * n)
     let (n, d) = (n, d)
@@ -53,14 +54,18 @@ struct SampleSystem: NewtonSystem {
           let block = part[g]
           let columns = v + g * d
           for k in 0..<n {
-            let (source, target) = (x + k * d, columns + k * width)
-            if block.mask[k] == 0 {
-              target.update(repeating: 0, count: d)
-            } else {
-              target.update(from: source, count: d)
+            let target = columns + k * width
+            target.update(repeating: 0, count: d)
+            for row in block.pooling.rows(of: k) where block.mask[row] != 0 {
+              let source = x + row * d
+              for j in 0..<d { target[j] += source[j] }
             }
           }
-          Double.trsmRight(.yes, m: n, n: d, l: block.factor, ldl: d, b: columns, ldb: width)
+          if block.isConstrained {
+            Double.trsmRight(.yes, m: n, n: d, l: block.factor, ldl: d, b: columns, ldb: width)
+          } else {
+            for k in 0..<n { Double.scale(d, block.scaling.η, columns + k * width) }
+          }
         }
         kernel.withMutablePointer { kernel in
           SymmetricTiles.addProduct(of: v, rows: n, columns: width, to: kernel)
@@ -73,11 +78,12 @@ struct SampleSystem: NewtonSystem {
   /// The same without cones, by the Hadamard structure.
   private mutating func gatedKernelMatrix(_ blocks: [ConeBlock], x: UnsafePointer<Double>) -> [Double] {
     let (n, d) = (n, d)
-    if gram.isEmpty {
+    let isPooled = !(blocks.first?.pooling.isIdentity ?? true)
+    if gram.isEmpty, !isPooled {
       gram = [Double](repeating: 0, count: n * n)
       gram.withMutablePointer { SymmetricTiles.addProduct(of: x, rows: n, columns: d, to: $0) }
     }
-    var kernel = [Double](repeating: 0, count: n * n)
+    var kernel = isPooled ? kernelMatrix(blocks, x: x) : [Double](repeating: 0, count: n * n)
     let width = blocks.count
     withTemporary(Double.self, 2 * n * width) { factors in
       let (masks, images) = (factors, factors + n * width)
@@ -86,13 +92,15 @@ struct SampleSystem: NewtonSystem {
         block.predict(block.scaling.w1, x: x)
         let (η, root) = (block.scaling.η, block.scaling.η * 2.0.squareRoot())
         for k in 0..<n {
-          masks[k * width + g] = η * abs(block.mask[k])
+          if !isPooled { masks[k * width + g] = η * abs(block.mask[k]) }
           images[k * width + g] = root * block.contribution[k]
         }
       }
       kernel.withMutablePointer { kernel in
-        SymmetricTiles.addProduct(of: masks, rows: n, columns: width, to: kernel)
-        gram.withPointer { gram in for i in 0..<n * n { kernel[i] *= gram[i] } }
+        if !isPooled {
+          SymmetricTiles.addProduct(of: masks, rows: n, columns: width, to: kernel)
+          gram.withPointer { gram in for i in 0..<n * n { kernel[i] *= gram[i] } }
+        }
         SymmetricTiles.addProduct(of: images, rows: n, columns: width, to: kernel)
       }
     }

@@ -26,7 +26,7 @@ public struct NuclearProgram: Sendable {
   /// λ_max: W = 0 is optimal exactly for λ ≥ max_i σ_max(XᵀD_i∇ℓ(0)). Or 0 where that may be rounding.
   public func largestλ() -> Double {
     let θ = gated.loss.residual(at: Matrix(gated.samples, gated.outputs))
-    let strict = StrictDual(x: gated.x, patterns: gated.patterns.bits, θ: θ)
+    let strict = StrictDual(x: gated.x, patterns: gated.patterns.bits, θ: gated.pooling.adjoint(θ))
     let rounding = StrictArithmetic.norm(strict.roundingOfProducts())
     let norm = dualNorm(θ: θ)
     return norm > rounding ? norm : 0
@@ -44,7 +44,7 @@ extension NuclearProgram: Certifiable {
 
   /// ℓ(F) + λ Σ_i ‖W_i‖_*.
   public func strictObjective(at point: TwoLayerPoint) -> Double {
-    let f = StrictPrimal(x: gated.x).predictions(
+    let f = StrictPrimal(x: gated.x, pooling: gated.pooling).predictions(
       point, patterns: gated.patterns.bits, isConstrained: false, outputs: gated.outputs)
     let members = Dictionary(grouping: point.groups.indices) { point.groups[$0].pattern }
     var penalty = CompensatedSum()
@@ -64,7 +64,7 @@ extension NuclearProgram: Certifiable {
 
   /// max_i σ_max(XᵀD_iθ), an upper bound that rounding of the singular values cannot break.
   func dualNorm(θ: Matrix<Double>) -> Double {
-    let strict = StrictDual(x: gated.x, patterns: gated.patterns.bits, θ: θ)
+    let strict = StrictDual(x: gated.x, patterns: gated.patterns.bits, θ: gated.pooling.adjoint(θ))
     var norms = [Double](repeating: 0, count: gated.patterns.count)
     norms.withMutablePointer { norms in
       Parallel.forEach(tiles: gated.patterns.count) { i in

@@ -66,7 +66,8 @@ struct NuclearProblem<Element: Scalar>: CompositeProblem {
       targets: gated.loss.targets.converted(to: Element.self),
       weights: gated.loss.weights.map { Element($0) }, parameters: gated.parameters)
     map = GatedOperator(
-      data: gated.x.converted(to: Element.self), patterns: gated.patterns.bits, outputs: gated.outputs)
+      data: gated.x.converted(to: Element.self), patterns: gated.patterns.bits, outputs: gated.outputs,
+      pooling: gated.pooling)
     λ = Element(program.λ)
   }
 
