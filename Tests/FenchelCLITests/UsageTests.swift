@@ -37,6 +37,15 @@ import Testing
     ),
     (["train", "digits", "--normalise", "before"], "take --model batch-norm"),
     (["train", "digits", "--model", "batch-norm", "--normalise", "befor"], "did you mean before?"),
+    (["train", "iris", "--model", "batch-norm", "--normalise", "after", "--loss", "hinge"], "has kinks"),
+    (
+      ["train", "iris", "--model", "batch-norm", "--normalise", "after", "--bound", "tight"],
+      "--bound is not for --normalise after"
+    ),
+    (
+      ["train", "iris", "--model", "batch-norm", "--normalise", "after", "--solver", "interior-point"],
+      "take auto"
+    ),
     (["train", "digits", "--kernel", "3"], "--kernel is not for the model relu; take --model cnn"),
     (["train", "digits", "--model", "mlp", "--padding", "1"], "take --model cnn"),
     (["train", "digits", "--model", "cnn", "--kernel", "3y"], "must be a side such as 3"),

@@ -50,7 +50,7 @@ extension TrainingProblem {
   /// Errors: `BatchNormalisationError`, `PatchError`.
   func featureMap(_ settings: TrainingSettings) throws -> (any FeatureMap)? {
     switch settings.model {
-    case .batchNorm: try BatchNormalisation(self)
+    case .batchNorm where !settings.normalisesOutputs: try BatchNormalisation(self)
     case .cnn: try PatchMap(self, settings)
     default: nil
     }

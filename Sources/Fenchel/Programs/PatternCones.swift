@@ -110,7 +110,7 @@ struct PatternCones<Element: Scalar>: GroupCones {
     }
   }
 
-  func face(at projection: ConeProjection<Element>) -> Subspace<Element> {
+  func face(at projection: ConeProjection<Element>, ofGroup group: Int) -> Subspace<Element> {
     rows.kernel(ofRows: projection.support)
   }
 }

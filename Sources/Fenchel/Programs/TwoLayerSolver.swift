@@ -12,6 +12,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
 
   private var solver: GroupLassoSolver<Element>
   private let program: TwoLayerProgram
+  /// T_i with u = T_i y, where the groups of patterns have norms of their own.
+  private let factors: [Matrix<Double>]?
 
   /// - Parameters:
   ///   - program: its loss is not piecewise linear.
@@ -23,21 +25,44 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     _ program: TwoLayerProgram, tolerance: Double, method: Method = .automatic,
     start: TwoLayerPoint? = nil, deadline: Deadline = .none
   ) throws(LossError) {
+    try self.init(
+      program, norms: nil, tolerance: tolerance, method: method, start: start, deadline: deadline)
+  }
+
+  /// The same with the norms of batch normalisation after the ReLU: the points are those of that program.
+  package init(
+    _ normalised: PostNormalisationProgram, tolerance: Double, method: Method = .automatic,
+    deadline: Deadline = .none
+  ) throws(LossError) {
+    try self.init(
+      normalised.plain, norms: normalised.norms, tolerance: tolerance, method: method, start: nil,
+      deadline: deadline)
+  }
+
+  private init(
+    _ program: TwoLayerProgram, norms: PatternNorms?, tolerance: Double, method: Method,
+    start: TwoLayerPoint?, deadline: Deadline
+  ) throws(LossError) {
     let loss = try program.kind.makeLoss(
       targets: program.loss.targets.converted(to: Element.self),
       weights: program.loss.weights.map { Element($0) }, parameters: program.parameters)
     let x = program.x.converted(to: Element.self)
     let (bits, c) = (program.patterns.bits, loss.outputs)
     self.program = program
+    factors = norms?.factors
     let signs = program.signs
-    var (gates, cones) = (bits.transposed, PatternCones<Element>?.none)
+    var (gates, cones) = (bits.transposed, (any GroupCones<Element>)?.none)
     if program.isConstrained {
       gates = gates.selectingRows((0..<2 * program.patterns.count).map { $0 / 2 })
       cones = PatternCones(x, patterns: bits, outputs: c, deadline: deadline)
     }
-    let problem = GroupLassoProblem(
-      map: GatedOperator(data: x, gates: gates, outputs: c, pooling: program.pooling), loss: loss,
-      λ: Element(program.λ), cones: cones)
+    let operation = GatedOperator(data: x, gates: gates, outputs: c, pooling: program.pooling)
+    var map: any GroupOperator<Element> = operation
+    if let factors = norms?.factors.map({ $0.converted(to: Element.self) }) {
+      map = NormedOperator(operation, factors: factors, signs: signs.count)
+      cones = NormedCones(x, gates: bits.transposed, factors: factors, outputs: c, deadline: deadline)
+    }
+    let problem = GroupLassoProblem(map: map, loss: loss, λ: Element(program.λ), cones: cones)
     solver = GroupLassoSolver(
       problem, tolerance: Element(tolerance), method: method,
       start: start.map { Self.start($0, signs: signs, outputs: c) })
@@ -93,6 +118,13 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     }
     let groups = point.groups.map(group)
     var coefficients = point.coefficients.converted(to: Double.self)
+    if let factors {
+      for (row, group) in groups.enumerated() {
+        let y = Matrix(column: coefficients.row(row))
+        let u = matrixProduct(factors[group.pattern], .no, y, .no)
+        for j in 0..<coefficients.columns { coefficients[row, j] = u[j, 0] }
+      }
+    }
     coefficients.scaleRows(by: groups.map(\.sign))
     return program.feasible(
       TwoLayerPoint(

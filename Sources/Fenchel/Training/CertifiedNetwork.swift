@@ -27,6 +27,8 @@ enum ConvexFit: Sendable {
   /// By the gated program over the constant 1.
   case threshold(Fit)
   case polynomial(PolynomialFit)
+  /// With batch normalisation after the ReLU.
+  case postNormalised(PostNormalisedFit)
   /// On mapped data.
   case mapped(MappedFit)
 
@@ -36,6 +38,7 @@ enum ConvexFit: Sendable {
     case .twoLayer(let fit): try fit.certified(for: problem, fit.network(hasBias: problem.hasBias))
     case .threshold(let fit): try fit.certified(for: problem, fit.thresholdNetwork(for: problem))
     case .polynomial(let fit): try fit.certified(for: problem)
+    case .postNormalised(let fit): try fit.certified(for: problem)
     case .mapped(let fit): try fit.certified(for: problem)
     }
   }
@@ -56,6 +59,11 @@ struct ConvexFitting {
         problem, settings: settings, cancellation: cancellation, progress: progress)
       guard case .polynomial(let fit) = earlier else { return .polynomial(try fitting.fit()) }
       return .polynomial(try fitting.fit(after: fit))
+    case .batchNorm where settings.normalisesOutputs:
+      guard case .postNormalised(let fit) = earlier else {
+        return .postNormalised(try fitting.postNormalisedFit(after: nil))
+      }
+      return .postNormalised(try fitting.postNormalisedFit(after: fit))
     case .threshold:
       guard case .threshold(let fit) = earlier else { return .threshold(try fitting.fit()) }
       return .threshold(try fitting.fit(after: fit))
@@ -79,7 +87,7 @@ struct ConvexFitting {
     case .mapped(var fit):
       fit.fit = try fitting(fit.map).bounded(fit.fit, seconds: seconds)
       return .mapped(fit)
-    case .threshold, .polynomial: return fit
+    case .threshold, .polynomial, .postNormalised: return fit
     }
   }
 

@@ -100,7 +100,7 @@ public struct Fitting {
       patterns: patterns, isConstrained: isConstrained, pooling: problem.pooling)
   }
 
-  private func fixedPatterns() throws -> ActivationPatterns {
+  func fixedPatterns() throws -> ActivationPatterns {
     switch settings.patterns {
     case .exact: try .enumerated(problem.x)
     case .sampled(let count): try sampledPatterns(count)
@@ -113,7 +113,8 @@ public struct Fitting {
     try .sampled(problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
   }
 
-  /// Patterns sampled for gated networks, for which refinement means nothing (their patterns are their gates).
+  /// Patterns sampled where nothing else is said of gated networks, for which refinement means nothing (their patterns are
+  /// their gates), and of normalised ones, which it does not know.
   private var defaultSample: Int { settings.model == .threshold ? 1000 : 200 }
 
   /// Gates in the width of X: a missing bias coordinate is 0.

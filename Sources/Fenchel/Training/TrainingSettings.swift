@@ -14,6 +14,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var outputs: OutputCoupling?
   /// a, b and c of the model `polynomial`, nil for those near ReLU.
   public var coefficients: Polynomial?
+  /// Where the model `batch-norm` normalises, nil for before the ReLU.
+  public var normalisation: NormalisationPlace?
   /// Patches of the model `cnn`, nil for the default ones.
   public var convolution: PatchSettings?
   public var solver = SolverChoice.auto
@@ -38,6 +40,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var boundTime: Double?
 
   public init() {}
+
+  /// Whether the model normalises after the ReLU.
+  var normalisesOutputs: Bool { model == .batchNorm && normalisation == .after }
 
   /// Whether neurons feed all outputs.
   var sharesNeurons: Bool { outputs == .nuclear }
@@ -125,6 +130,14 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
 
   /// The models that are trained layer by layer.
   public static var layered: [ModelKind] { allCases.filter { !$0.isConvexProgram } }
+}
+
+/// Where batch normalisation stands.
+public enum NormalisationPlace: String, Codable, Sendable, CaseIterable {
+  /// Of the ReLU's input: centred, with a shift.
+  case before
+  /// Of the ReLU's output: scaled alone.
+  case after
 }
 
 /// Which neurons several outputs share.

@@ -94,6 +94,14 @@ private func recomputation(
   } else {
     value = try primal(program.strictLoss)
   }
+  if model.settings.normalisesOutputs {
+    let normalised = try PostNormalisationProgram(program)
+    guard let value = normalised.objective(of: model.network, on: problem.inputs) else {
+      throw VerificationError.noCertificate("the network is not of two layers")
+    }
+    let certificate = Certificate(primal: value, dual: normalised.dualBound(θ: θ), scope: proof.scope)
+    return (certificate, isFeasible, nil)
+  }
   if model.settings.sharesNeurons, !program.isConstrained {
     let dual = NuclearProgram(program).dualBound(θ: θ)
     return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, nil)

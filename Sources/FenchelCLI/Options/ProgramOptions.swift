@@ -1,11 +1,6 @@
 import ArgumentParser
 import Fenchel
 
-/// Where a network is normalised.
-enum NormalisedPlace: String, ExpressibleByArgument, CaseIterable {
-  case before
-}
-
 /// What single convex programs take.
 struct ProgramOptions: ParsableArguments {
   @Option(
@@ -15,8 +10,8 @@ struct ProgramOptions: ParsableArguments {
       valueName: "a,b,c"))
   var coefficients: String?
 
-  @Option(help: "Where the model batch-norm normalises (default: before the ReLU).")
-  var normalise: NormalisedPlace?
+  @Option(help: "Where the model batch-norm normalises: before the ReLU (default), or after it.")
+  var normalise: NormalisationPlace?
 
   @Option(
     parsing: .unconditional,
@@ -59,6 +54,7 @@ struct ProgramOptions: ParsableArguments {
     guard normalise == nil || settings.model == .batchNorm else {
       throw UsageError("--normalise is not for the model \(settings.model.rawValue); take --model batch-norm")
     }
+    settings.normalisation = normalise
     try refusePatches(settings.model)
     settings.convolution = settings.model == .cnn ? try patches() : nil
     settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
@@ -105,3 +101,4 @@ struct ProgramOptions: ParsableArguments {
 }
 
 extension PoolingMode: ExpressibleByArgument {}
+extension NormalisationPlace: ExpressibleByArgument {}

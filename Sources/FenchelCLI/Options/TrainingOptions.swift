@@ -128,7 +128,13 @@ struct TrainingOptions: ParsableArguments {
       throw UsageError(
         "--bound is not for the model \(model.rawValue): only ReLU networks have a bound over all widths")
     }
-    if model.hasCones { (settings.bound, settings.boundTime) = (bound ?? .quick, boundTime) }
+    guard settings.normalisation != .after || bound == nil && boundTime == nil else {
+      throw UsageError(
+        "--bound is not for --normalise after, whose networks have no bound over all widths yet")
+    }
+    if model.hasCones, settings.normalisation != .after {
+      (settings.bound, settings.boundTime) = (bound ?? .quick, boundTime)
+    }
     guard let start else { return settings }
     guard standardise || !start.isScaled else {
       throw UsageError("\(start.source) was trained on scaled data; leave --no-standardise away")

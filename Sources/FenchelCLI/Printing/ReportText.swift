@@ -36,7 +36,9 @@ struct ReportText {
     case .gatedReLU where report.settings.outputs == .nuclear:
       return "gated ReLU network of neurons that all outputs share · \(loss)\(regularisation)"
     case .gatedReLU: return "gated ReLU network · \(loss)\(regularisation)"
-    case .batchNorm: return "ReLU network with batch normalisation · \(loss)\(regularisation)"
+    case .batchNorm:
+      let place = report.settings.normalisation == .after ? " after the ReLU" : ""
+      return "ReLU network with batch normalisation\(place) · \(loss)\(regularisation)"
     case .cnn:
       let patches = report.settings.convolution ?? PatchSettings()
       let kernel = (patches.kernelHeight.map { "\($0) × " } ?? "") + "\(patches.kernelWidth)"

@@ -15,8 +15,8 @@ public protocol GroupCones<Element>: Sendable {
     _ z: inout Matrix<Element>, ontoConesOf groups: [Int], threshold: Element,
     from projections: inout [ConeProjection<Element>?]
   ) -> [Element]
-  /// The span of the face of K_r that holds a projection: all w on which the active constraints vanish.
-  func face(at projection: ConeProjection<Element>) -> Subspace<Element>
+  /// The span of the face of a group's cone that holds a projection: all w on which the active constraints vanish.
+  func face(at projection: ConeProjection<Element>, ofGroup group: Int) -> Subspace<Element>
   /// The cones of the groups of output j, in order.
   func restricted(toOutput j: Int) -> Self
 }

@@ -25,17 +25,19 @@ struct NewtonDerivative<Element: Scalar> {
     var directions = stage.u.selectingRows(active)
     directions.scaleRows(by: active.map { 1 / stage.norms[$0] })
     self.directions = directions
-    faces = Self.faces(problem.whole.cones, active.compactMap { stage.projections[$0] })
+    faces = Self.faces(problem.whole.cones, groups, active.compactMap { stage.projections[$0] })
     factor = problem.loss.hessianFactor(at: stage.predictions)
   }
 
   private static func faces(
-    _ cones: (any GroupCones<Element>)?, _ projections: [ConeProjection<Element>]
+    _ cones: (any GroupCones<Element>)?, _ groups: [Int], _ projections: [ConeProjection<Element>]
   ) -> [Subspace<Element>] {
     guard let cones else { return [] }
     var result = [Subspace<Element>?](repeating: nil, count: projections.count)
     result.withMutablePointer { result in
-      Parallel.forEach(tiles: projections.count) { result[$0] = cones.face(at: projections[$0]) }
+      Parallel.forEach(tiles: projections.count) {
+        result[$0] = cones.face(at: projections[$0], ofGroup: groups[$0])
+      }
     }
     return result.compactMap { $0 }
   }

@@ -59,6 +59,13 @@ struct StrictDual {
 
   /// ‖σq + Σ_k α_k (2D_i − I)_k x_k‖ for a sparse α.
   func norm(_ q: [Double], sign σ: Double, pattern i: Int, multipliers: SparseVector) -> Double {
+    Self.norm(combination(q, sign: σ, pattern: i, multipliers: multipliers))
+  }
+
+  /// σq + Σ_k α_k (2D_i − I)_k x_k for a sparse α; entries that are not positive do not count.
+  func combination(
+    _ q: [Double], sign σ: Double, pattern i: Int, multipliers: SparseVector
+  ) -> [Double] {
     var sum = q.map { σ * $0 }
     var error = [Double](repeating: 0, count: q.count)
     for (k, α) in zip(multipliers.indices, multipliers.values) {
@@ -66,7 +73,7 @@ struct StrictDual {
       let signed = patterns[k, i] ? α : -α
       for j in 0..<q.count { Self.accumulate(signed * x[k, j], &sum[j], &error[j]) }
     }
-    return Self.norm(zip(sum, error).map { $0 + $1 })
+    return zip(sum, error).map { $0 + $1 }
   }
 
   /// ‖v‖, scaled against overflow, with a compensated sum of squares.
