@@ -9,6 +9,10 @@ struct MappedFit: Sendable {
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
     var result = try fit.certified(for: problem, network())
     result.objective = map.objective(of: result.network, on: problem, fit.program)
+    // A point of the program too, which pruning may have made better.
+    if let objective = result.objective {
+      result.certificate.primal = min(result.certificate.primal, objective)
+    }
     return result
   }
 

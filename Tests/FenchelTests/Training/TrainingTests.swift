@@ -101,6 +101,10 @@ struct TrainingTests {
       var settings = TrainingSettings()
       settings.model = model
       settings.patterns = .gates(Philox(seed: 6).normalMatrix(30, 3))
+      if model == .cnn {
+        settings.convolution = PatchSettings()
+        settings.convolution?.kernelWidth = 2
+      }
       settings.lambda = .value(0.05)
       settings.tolerance = 1e-9
       let weighted = try train(rows(repeated: 7, asWeights: true), settings: settings).report

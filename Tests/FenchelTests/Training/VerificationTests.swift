@@ -60,7 +60,8 @@ struct VerificationTests {
     "Leaving out the patterns of a neuron makes the bound larger, and is found out",
     arguments: ModelKind.convexPrograms.filter(\.hasPatterns))
   func droppedPatterns(kind: ModelKind) throws {
-    var gains = 0
+    var (gains, patches) = (0, PatchSettings())
+    patches.kernelWidth = 2
     for seed: UInt64 in 1..<30 {
       let data = try rows(seed: seed, 12, features: 3)
       var settings = TrainingSettings()
@@ -69,6 +70,7 @@ struct VerificationTests {
       settings.patterns = .sampled(30)
       settings.lambda = .ratio(0.05)
       settings.tolerance = 0.3
+      if kind == .cnn { settings.convolution = patches }
       // Its neurons lie inside of their cones, so that no other cone holds them.
       settings.solver = .interiorPoint
       let model = try train(data, settings: settings).model
@@ -95,7 +97,13 @@ struct VerificationTests {
     case .dense(let hidden):
       (0..<hidden.weights.columns).map { pattern(hidden.weights.column($0), hidden.bias[$0]) }
     case .gated(let gated): (0..<gated.gates.rows).map { pattern(gated.gates.row($0), 0) }
-    case .activation, .convolution, .averages, .pooling, .polynomial: []
+    case .convolution(let layer):
+      (0..<layer.weights.columns).map { m in
+        let patches = layer.convolution.patches(x, hasBias: false)
+        return naiveProduct(patches, .no, Matrix(column: layer.weights.column(m)), .no).storage
+          .map { $0 + layer.bias[m] > 0 }
+      }
+    case .activation, .averages, .pooling, .polynomial: []
     }
   }
 
