@@ -264,4 +264,25 @@ MUTANTS = [
         "Double.log(bad.value(at: place)) - .log(good.value(at: place))",
         "ProposalTests",
     ),
+    Mutant(
+        "convolution: averages counted once for each patch",
+        "Sources/Fenchel/Programs/PatchMap.swift",
+        "dividedBy: mode == .average ? Double(convolution.positions) : 1)",
+        "dividedBy: 1)",
+        "ConvolutionTrainingTests",
+    ),
+    Mutant(
+        "convolution: a certificate whose dual point is one patch's",
+        "Sources/LinearAlgebra/Operators/RowSums.swift",
+        "for r in rows(of: k) { (z + r * c).update(from: y + k * c, count: c) }",
+        "for r in rows(of: k).prefix(1) { (z + r * c).update(from: y + k * c, count: c) }",
+        "ConvolutionProgramTests",
+    ),
+    Mutant(
+        "normalisation after the ReLU: a dual norm of plain coordinates",
+        "Sources/Fenchel/Programs/PostNormalisation/PatternNorms.swift",
+        "StrictArithmetic.dot(t.column($0), g)",
+        "StrictArithmetic.dot(t.row($0), g)",
+        "PostNormalisationTests",
+    ),
 ]

@@ -35,7 +35,7 @@ public struct PatchSettings: Codable, Sendable, Equatable {
       return image
     }
     let count = channels ?? 1
-    guard d.isMultiple(of: count), d >= count else { throw .signal(features: d, channels: count) }
+    guard count > 0, d.isMultiple(of: count), d >= count else { throw .signal(features: d, channels: count) }
     return ImageShape(channels: count, height: 1, width: d / count)
   }
 

@@ -94,7 +94,7 @@ private func recomputation(
   } else {
     value = try primal(program.strictLoss)
   }
-  if model.settings.normalisesOutputs {
+  if model.settings.normalisesOutputs, program.isConstrained {
     let normalised = try PostNormalisationProgram(program)
     guard let value = normalised.objective(of: model.network, on: problem.inputs) else {
       throw VerificationError.noCertificate("the network is not of two layers")

@@ -186,6 +186,7 @@ struct ConvolutionTrainingTests {
       (signals, { ($0.channels, $0.kernelWidth) = (2, 6) }, "longer than signals of 5"),
       (signals, { $0.channels = 3 }, "no signals of 3 channels"),
       (signals, { $0.channels = 11 }, "no signals of 11"),
+      (signals, { $0.channels = -1 }, "--channels -1"),
       (signals, { $0.kernelHeight = 3 }, "--kernel 3x3 is for images"),
     ]
     for (data, change, message) in cases {
