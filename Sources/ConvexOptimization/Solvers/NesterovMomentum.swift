@@ -35,9 +35,10 @@ public struct NesterovMomentum<Element: Scalar>: Sendable {
   public mutating func restartIfTurned(
     extrapolated y: Matrix<Element>, from x: Matrix<Element>, to x₊: Matrix<Element>
   ) -> Bool {
-    var step = x₊
+    var (step, turn) = (x₊, y)
     step.add(-1, x)
-    guard y.inner(step) > x₊.inner(step) else { return false }
+    turn.add(-1, x₊)
+    guard turn.inner(step) > 0 else { return false }
     restart()
     return true
   }

@@ -5,30 +5,19 @@ import LinearAlgebra
 ///     min_W ℓ(A W) + Ω(W),      max_θ −ℓ*(−θ)  subject to  Ω°(Aᵀθ) ≤ 1,
 ///
 /// with the dual gauge Ω°(G) = sup { ⟨G, W⟩ : Ω(W) ≤ 1 }. Ω may be +∞ outside of a cone.
-public protocol CompositeProblem<Element>: Sendable {
-  associatedtype Element: Scalar
-  /// What a prox may begin with the next time.
-  associatedtype Memory: Sendable
-  /// Differentiable.
-  var loss: any Loss<Element> { get }
+public protocol CompositeProblem<Element>: ProximalProblem where Penalty == Element {
   /// Rows and columns of W.
   var shape: (rows: Int, columns: Int) { get }
-  /// Before the first prox.
+  /// Before the first prox, which returns Ω(W).
   var memory: Memory { get }
-  /// F ← A W, n × c. Must have the same bits for any number of threads, as the others must.
-  func apply(_ w: Matrix<Element>, into f: inout Matrix<Element>)
-  /// G ← Aᵀ R, for R: n × c.
-  func applyAdjoint(_ r: Matrix<Element>, into g: inout Matrix<Element>)
-  /// W ← argmin Ω(W) + ‖W − Z‖²/(2τ); returns Ω(W).
-  func prox(of z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>, _ memory: inout Memory)
-    -> Element
   /// Ω°(G), as exactly as working precision has it: it steers the method and proves nothing.
   func dualGauge(_ g: Matrix<Element>) -> Element
 }
 
 extension CompositeProblem {
-  /// A matrix of the shape of the predictions, n × c.
-  var zeroPredictions: Matrix<Element> { Matrix(loss.samples, loss.outputs) }
+  public func apply(_ w: Matrix<Element>, _ penalty: Element, into f: inout Matrix<Element>) {
+    apply(w, into: &f)
+  }
 
   /// The multiple tθ with tΩ°(Aᵀθ) ≤ 1 of the largest dual value, given Ω°(Aᵀθ): by golden section on a concave function.
   func bestMultiple(of θ: Matrix<Element>, gauge: Element) -> (value: Element, t: Element) {
