@@ -32,14 +32,16 @@ package struct GlobalBounding {
   }
 
   /// The program's own bound where it has all patterns, for few features that of cones, and the patterns met by their search.
-  package func search(near solution: Solution<TwoLayerPoint>) -> Outcome {
+  ///
+  /// - Parameter untilViolated: whether patterns are looked for: a search that meets some ends soon, without much of a bound.
+  package func search(near solution: Solution<TwoLayerPoint>, untilViolated: Bool = false) -> Outcome {
     var outcome = Outcome(bound: nil, found: .none(features: program.features))
     guard effort != .none else { return outcome }
     let (_, seconds) = timed {
       if program.patterns.isExact {
         outcome.bound = GlobalBound(value: solution.certificate.dual, proof: .patterns)
       } else if isNarrow || reduction.rank == 0 {
-        outcome = cutCones(solution.dualPoint.θ)
+        outcome = cutCones(solution.dualPoint.θ, untilViolated: untilViolated)
       }
     }
     outcome.bound = accepted(outcome.bound, seconds, solution)
@@ -149,7 +151,7 @@ extension GlobalBounding {
 
 extension GlobalBounding {
   /// The bound of θ by branch and bound, and the largest violations that it met.
-  private func cutCones(_ θ: Matrix<Double>) -> Outcome {
+  private func cutCones(_ θ: Matrix<Double>, untilViolated: Bool) -> Outcome {
     let θ = strict.feasibleDirection(θ)
     let spread = program.pooling.adjoint(θ)
     let (c, λ) = (program.outputs, program.λ)
@@ -168,12 +170,15 @@ extension GlobalBounding {
         }
         var search = SphericalBranchAndBound(x: reduction.rotated, c: coefficients, target: target)
         let share = half.after(1 / Double(2 * (c - j) - s))
-        search.run(cones: effort.cones, bytes: maximumBytes) { !share.hasPassed }
+        search.run(cones: effort.cones, bytes: maximumBytes, untilViolated: untilViolated) {
+          !share.hasPassed
+        }
         lengths[j, s] = search.bound + reduction.excess(coefficients)
         cones = max(cones, search.cones)
-        guard search.largestValue > target else { continue }
-        found = found.appending(
-          NeuronSet(vectors: lifted(search.maximiser), signs: [σ], outputs: [j]))
+        for violation in search.violations {
+          found = found.appending(
+            NeuronSet(vectors: lifted(violation.direction), signs: [σ], outputs: [j]))
+        }
       }
     }
     let most = (0..<c).map { max(lengths[$0, 0], lengths[$0, 1]) }

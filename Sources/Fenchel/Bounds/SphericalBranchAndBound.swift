@@ -23,6 +23,10 @@ package struct SphericalBranchAndBound {
   /// The largest value met, a lower bound on the maximum, and where.
   package private(set) var largestValue = 0.0
   package private(set) var maximiser: [Double]
+  /// Directions whose values are above the target, the largest that were met.
+  package private(set) var violations: [(value: Double, direction: [Double])] = []
+  /// Cones bounded when the first of them was met.
+  private var firstViolation: Int?
   private var heap: [Node] = []
   private var prunedBound = 0.0
   /// Of the cones in the heap.
@@ -30,6 +34,9 @@ package struct SphericalBranchAndBound {
 
   /// Cones taken from the heap together.
   private static var batch: Int { 64 }
+  /// Violations that are kept, and the cones that are bounded after the first one where they are what is looked for.
+  private static var mostViolations: Int { 10 }
+  private static var violationCones: Int { 1000 }
   /// Excess over the largest value met up to which a cone is pruned.
   private static var precision: Double { 1e-6 }
   /// Passes over the α_i of one cone at most. Loose bounds cost more cones than they save time.
@@ -103,11 +110,14 @@ package struct SphericalBranchAndBound {
   /// Whether no cone is left to cut.
   package var isComplete: Bool { heap.isEmpty }
 
-  /// Cuts cones until none is above the target, so many have been bounded, or those that are left take so many bytes.
+  /// Cuts cones until none is above the target, so many have been bounded, or those that are left take so many bytes; with
+  /// `untilViolated` also soon after the target turned out to be too low.
   package mutating func run(
-    cones limit: Int, bytes maximumBytes: Int = .max, shouldContinue: () -> Bool = { true }
+    cones limit: Int, bytes maximumBytes: Int = .max, untilViolated: Bool = false,
+    shouldContinue: () -> Bool = { true }
   ) {
     while cones < limit, bytes < maximumBytes, !heap.isEmpty, shouldContinue() {
+      if untilViolated, let first = firstViolation, cones > first + Self.violationCones { return }
       var children: [Node] = []
       while children.count < 2 * Self.batch, let node = pop() { children += halves(of: node) }
       add(children)
@@ -130,6 +140,7 @@ package struct SphericalBranchAndBound {
     for node in new where node.value > largestValue {
       (largestValue, maximiser) = (node.value, node.direction)
     }
+    keepViolations(new)
     for node in new {
       if node.bound <= self.threshold || node.crossing.isEmpty {
         prunedBound = max(prunedBound, node.bound)
@@ -137,6 +148,13 @@ package struct SphericalBranchAndBound {
         push(node)
       }
     }
+  }
+
+  private mutating func keepViolations(_ nodes: [Node]) {
+    let new = nodes.filter { $0.value > target }.map { (value: $0.value, direction: $0.direction) }
+    guard !new.isEmpty else { return }
+    firstViolation = firstViolation ?? cones
+    violations = Array((violations + new).sorted { $0.value > $1.value }.prefix(Self.mostViolations))
   }
 
   /// The two cones with the midpoint of an edge in place of one of its ends.

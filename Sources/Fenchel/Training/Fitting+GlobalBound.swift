@@ -28,14 +28,18 @@ extension Fitting {
       if round == 0, isRefined, bounding.isNarrow, let finer = try solvedFinely(fit, fit.program, left) {
         fit = finer
       }
-      let outcome = bounding.search(near: fit.solution)
+      let mayRefine = isRefined && round < Self.mostRounds
+      let outcome = bounding.search(near: fit.solution, untilViolated: mayRefine)
       fit.globalBound = outcome.bound?.joined(with: fit.globalBound) ?? fit.globalBound
-      guard isRefined, outcome.found.count > 0, round < Self.mostRounds, !deadline.hasPassed else { break }
-      let patterns = try fit.program.patterns.adding(outcome.found.vectors, for: problem.x)
-      guard patterns.count > fit.program.patterns.count else { break }
-      let larger = try program(patterns, λ: fit.program.λ)
-      guard let better = try solvedFinely(fit, larger, left) else { break }
-      fit = better
+      guard mayRefine, outcome.found.count > 0, !deadline.hasPassed else { break }
+      if let better = try refined(fit, by: outcome.found, left) {
+        fit = better
+        continue
+      }
+      // Nothing comes of the patterns: the bound alone is left to look for.
+      let bound = bounding.search(near: fit.solution).bound
+      fit.globalBound = bound?.joined(with: fit.globalBound) ?? fit.globalBound
+      break
     }
     if !GlobalBounding.isExact(fit.globalBound, for: fit.solution) {
       let relaxed = bounding(fit.program).relaxation(near: fit.solution)
@@ -45,7 +49,14 @@ extension Fitting {
   }
 
   /// Times that patterns met by the search for the bound are taken in.
-  private static var mostRounds: Int { 10 }
+  private static var mostRounds: Int { 30 }
+
+  /// The fit with the patterns of neurons that violate its dual constraint; nil where it has them, or is no better with them.
+  private func refined(_ fit: Fit, by neurons: NeuronSet, _ seconds: Double?) throws -> Fit? {
+    let patterns = try fit.program.patterns.adding(neurons.vectors, for: problem.x)
+    guard patterns.count > fit.program.patterns.count else { return nil }
+    return try solvedFinely(fit, program(patterns, λ: fit.program.λ), seconds)
+  }
 
   /// The fit with a program that has its patterns, solved from its solution, finely enough that its own gap spoils no proof;
   /// nil where that made it no better.

@@ -75,6 +75,36 @@ struct SphericalBranchAndBoundTests {
     }
   }
 
+  @Test(
+    "A search for violations ends soon after the first, and its bound holds",
+    arguments: 1...30 as ClosedRange<UInt64>)
+  func violations(_ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    let (n, d) = (30 + Int(seed), 2 + Int(seed % 4))
+    let x: Matrix<Double> = random.matrix(n, d)
+    let c = (0..<n).map { _ in random.normal() }
+    var whole = SphericalBranchAndBound(x: x, c: c, target: 0)
+    whole.run(cones: 200_000)
+    for factor in [0.5, 0.99, 1.01] {
+      let target = factor * whole.largestValue
+      var (search, plain) = (
+        SphericalBranchAndBound(x: x, c: c, target: target),
+        SphericalBranchAndBound(x: x, c: c, target: target)
+      )
+      search.run(cones: 200_000, untilViolated: true)
+      plain.run(cones: 200_000)
+      let (found, cones, bound) = (search.violations, search.cones, search.bound)
+      #expect(bound >= whole.largestValue * (1 - 1e-12) && cones <= plain.cones)
+      #expect(found.isEmpty == (factor > 1) && found.count <= 10)
+      #expect(zip(found, found.dropFirst()).allSatisfy { $0.value >= $1.value })
+      for violation in found {
+        #expect(violation.value > target)
+        #expect(abs(value(x, c, violation.direction) - violation.value) <= 1e-9 * violation.value)
+      }
+      if factor > 1 { #expect(cones == plain.cones && bound == plain.bound) }
+    }
+  }
+
   @Test("Samples of one direction count as one, so that opposite signs cancel")
   func duplicates() {
     var random = SplitMix64(seed: 3)
