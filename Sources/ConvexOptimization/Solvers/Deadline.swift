@@ -24,6 +24,11 @@ public struct Deadline: Sendable {
     return Deadline(at: moment.map { now + max(.zero, now.duration(to: $0)) * part }, cancellation)
   }
 
+  /// Seconds until the moment, nil where there is none.
+  public var secondsLeft: Double? {
+    moment.map { max(.zero, ContinuousClock().now.duration(to: $0)).seconds }
+  }
+
   public var hasPassed: Bool {
     if cancellation?.isRequested == true { return true }
     guard let moment else { return false }

@@ -7,8 +7,10 @@ import LinearAlgebra
 /// w ↦ DXw: group r = (2i + s)·c + j is pattern i, sign (−1)ˢ, output j.
 struct PatternCones<Element: Scalar>: GroupCones {
   let rows: NonnegativeLeastSquares<Element>
-  /// 𝔻ᵀ: P × n, one row a pattern.
+  /// Which rows stand on the positive side, one row a pattern: P × n, 𝔻ᵀ where the rows are those of X.
   let gates: BitMatrix
+  /// Which rows count at all, nil for all of them.
+  private let used: BitMatrix?
   private let outputs: Int
   /// Of one projection: enough for exactness; where rows are many, as many as ten billion multiplications allow.
   private let maximumIterations: Int
@@ -21,16 +23,26 @@ struct PatternCones<Element: Scalar>: GroupCones {
     _ x: Matrix<Element>, patterns: BitMatrix, outputs: Int, deadline: Deadline = .none,
     work: Int? = nil
   ) {
-    rows = NonnegativeLeastSquares(x, deadline: deadline)
-    gates = patterns.transposed
+    self.init(
+      rows: x, orientation: patterns.transposed, used: nil, outputs: outputs, deadline: deadline, work: work)
+  }
+
+  /// Cones {w : ±a_kᵀw ≥ 0 for the rows k that count} of any shared rows a: one row of bits a cone.
+  init(
+    rows a: Matrix<Element>, orientation: BitMatrix, used: BitMatrix?, outputs: Int,
+    deadline: Deadline = .none, work: Int? = nil
+  ) {
+    rows = NonnegativeLeastSquares(a, deadline: deadline)
+    (gates, self.used) = (orientation, used)
     self.outputs = outputs
-    let (n, d) = (x.rows, x.columns)
+    let (n, d) = (a.rows, a.columns)
     let own = min(20 * (n + d), max(4 * d, 10_000_000_000 / max(n * d, 1)))
     maximumIterations = min(own, work.map { $0 / max(n * d, 1) } ?? own)
   }
 
   private init(_ whole: PatternCones, outputs: Int) {
-    (rows, gates, maximumIterations) = (whole.rows, whole.gates, whole.maximumIterations)
+    (rows, gates, used) = (whole.rows, whole.gates, whole.used)
+    maximumIterations = whole.maximumIterations
     self.outputs = outputs
   }
 
@@ -52,7 +64,7 @@ struct PatternCones<Element: Scalar>: GroupCones {
       z, start: start, threshold: threshold, maximumIterations: maximumIterations, in: &state)
   }
 
-  /// The diagonal of σ(2D − I).
+  /// The diagonal of σ(2D − I), 0 where a row does not count.
   @inline(__always)
   private func orient(_ signs: inout [Element], pattern: Int, sign: Element) {
     let n = rows.rows.rows
@@ -60,6 +72,7 @@ struct PatternCones<Element: Scalar>: GroupCones {
       signs.withMutablePointer { signs in
         Element.maskedFill(signs, bits + pattern * gates.wordsPerRow, n, 2 * sign)
         for k in 0..<n { signs[k] -= sign }
+        used?.words.withPointer { Element.maskedCopy(signs, signs, $0 + pattern * gates.wordsPerRow, n) }
       }
     }
   }
@@ -109,6 +122,9 @@ struct PatternCones<Element: Scalar>: GroupCones {
       (projections[r], norms[r]) = (found, found.norm)
     }
   }
+
+  /// Whether row k bounds the cone of a pattern.
+  func counts(_ k: Int, pattern: Int) -> Bool { used?[pattern, k] ?? true }
 
   func face(at projection: ConeProjection<Element>, ofGroup group: Int) -> Subspace<Element> {
     rows.kernel(ofRows: projection.support)

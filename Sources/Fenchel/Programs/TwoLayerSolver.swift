@@ -8,7 +8,7 @@ import LinearAlgebra
 /// For differentiable losses. Held, beside X in working precision: n·P/8 bytes of masks, twice that with cones, and
 /// what `GroupLassoSolver` says.
 public struct TwoLayerSolver<Element: Scalar>: Solver {
-  public typealias Method = GroupLassoSolver<Element>.Method
+  public typealias Method = GroupLassoMethod
 
   private var solver: GroupLassoSolver<Element>
   private let program: TwoLayerProgram

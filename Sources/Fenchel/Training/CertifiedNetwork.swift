@@ -27,6 +27,7 @@ enum ConvexFit: Sendable {
   /// By the gated program over the constant 1.
   case threshold(Fit)
   case polynomial(PolynomialFit)
+  case threeLayer(ThreeLayerFit)
   /// With batch normalisation after the ReLU.
   case postNormalised(PostNormalisedFit)
   /// On mapped data.
@@ -38,6 +39,7 @@ enum ConvexFit: Sendable {
     case .twoLayer(let fit): try fit.certified(for: problem, fit.network(hasBias: problem.hasBias))
     case .threshold(let fit): try fit.certified(for: problem, fit.thresholdNetwork(for: problem))
     case .polynomial(let fit): try fit.certified(for: problem)
+    case .threeLayer(let fit): try fit.certified(for: problem)
     case .postNormalised(let fit): try fit.certified(for: problem)
     case .mapped(let fit): try fit.certified(for: problem)
     }
@@ -59,6 +61,11 @@ struct ConvexFitting {
         problem, settings: settings, cancellation: cancellation, progress: progress)
       guard case .polynomial(let fit) = earlier else { return .polynomial(try fitting.fit()) }
       return .polynomial(try fitting.fit(after: fit))
+    case .threeLayer:
+      let fitting = ThreeLayerFitting(
+        problem, settings: settings, cancellation: cancellation, progress: progress)
+      guard case .threeLayer(let fit) = earlier else { return .threeLayer(try fitting.fit()) }
+      return .threeLayer(try fitting.fit(after: fit))
     case .batchNorm where settings.normalisesOutputs:
       guard case .postNormalised(let fit) = earlier else {
         return .postNormalised(try fitting.postNormalisedFit(after: nil))
@@ -87,7 +94,7 @@ struct ConvexFitting {
     case .mapped(var fit):
       fit.fit = try fitting(fit.map).bounded(fit.fit, seconds: seconds)
       return .mapped(fit)
-    case .threshold, .polynomial, .postNormalised: return fit
+    case .threshold, .polynomial, .threeLayer, .postNormalised: return fit
     }
   }
 

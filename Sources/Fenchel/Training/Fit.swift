@@ -158,10 +158,7 @@ public struct Fitting {
     return beyondRounding(largest, θ: θ, problem.x)
   }
 
-  /// A dual norm of θ, or 0 where the rounding of XᵀDθ in Double may be all there is to it: as where no feature
-  /// tells the rows apart, so that no network is better than zero.
   private func beyondRounding(_ norm: Double, θ: Matrix<Double>, _ x: Matrix<Double>) -> Double {
-    let strict = StrictDual(x: x, patterns: BitMatrix(x.rows, 0), θ: problem.pooling.adjoint(θ))
-    return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
+    StrictDual.beyondRounding(norm, θ: problem.pooling.adjoint(θ), x)
   }
 }

@@ -7,7 +7,7 @@ import LinearAlgebra
 /// small, without cones up to a few thousand samples, beyond that accelerated gradients. Gated ones take the precision
 /// asked for: single precision ends near a relative gap of 1e-5, so tighter tolerances take Double, as numbers outside
 /// its range do; where Float stalls early, Double goes on. Piecewise linear losses need the interior-point method, which also goes on where the
-/// others stall on a program with cones; both compute in Double.
+/// others stall on a program with cones, and whose point these take up again where it stalls too; both compute in Double.
 struct ProgramSolving {
   var solver = SolverChoice.auto
   var precision = Precision.double
@@ -28,12 +28,14 @@ struct ProgramSolving {
     case .interiorPoint: return try byInteriorPoint(program, from: start, limits)
     case .fista, .newton:
       guard isGroupLasso else { throw TrainingError.solver(solver, program.kind) }
-      return try byGroupLasso(program, from: start)
+      return try byGroupLasso(program, from: start, limits)
     case .auto:
       guard isGroupLasso else { return try byInteriorPoint(program, from: start, limits) }
-      let first = try byGroupLasso(program, from: start)
+      let first = try byGroupLasso(program, from: start, limits)
       guard program.isConstrained, first.hasFailed else { return first }
-      return try goOn(after: first) { try byInteriorPoint(program, from: first.point, $0) }
+      let second = try goOn(after: first) { try byInteriorPoint(program, from: first.point, $0) }
+      guard second.hasFailed else { return second }
+      return try goOn(after: second) { try byGroupLasso(program, from: second.point, $0) }
     }
   }
 
@@ -87,7 +89,7 @@ struct ProgramSolving {
   }
 
   private func byGroupLasso(
-    _ program: TwoLayerProgram, from start: TwoLayerPoint?
+    _ program: TwoLayerProgram, from start: TwoLayerPoint?, _ limits: Limits
   ) throws -> Solution<TwoLayerPoint> {
     let usesFloat =
       precision == .float && !program.isConstrained && limits.tolerance >= Self.finestOfFloat
@@ -101,12 +103,7 @@ struct ProgramSolving {
   private func drive<Element: Scalar>(
     _ program: TwoLayerProgram, from start: TwoLayerPoint?, in _: Element.Type, _ limits: Limits
   ) throws -> Solution<TwoLayerPoint> {
-    let method: TwoLayerSolver<Element>.Method =
-      switch solver {
-      case .newton: .newton
-      case .fista: .accelerated
-      case .auto, .interiorPoint: .automatic
-      }
+    let method = solver.groupLassoMethod
     let bytes = TwoLayerSolver<Element>.bytes(program, method: method)
     guard bytes <= maximumBytes else { throw ProgramError.memory(needed: bytes, limit: maximumBytes) }
     var solver = try TwoLayerSolver<Element>(
@@ -115,6 +112,17 @@ struct ProgramSolving {
     limits.certificateInterval = .max  // the solver knows its own gap, and a certificate prices every group
     return ConvexOptimization.drive(
       &solver, on: program, limits: limits, phase: "group lasso", progress: progress)
+  }
+}
+
+extension SolverChoice {
+  /// What it comes to for a group lasso.
+  var groupLassoMethod: GroupLassoMethod {
+    switch self {
+    case .newton: .newton
+    case .fista: .accelerated
+    case .auto, .interiorPoint: .automatic
+    }
   }
 }
 

@@ -18,6 +18,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var normalisation: NormalisationPlace?
   /// Patches of the model `cnn`, nil for the default ones.
   public var convolution: PatchSettings?
+  /// Neurons in the first layer of a sub-network of the model `three-layer`, nil for two.
+  public var subnetwork: Int?
   public var solver = SolverChoice.auto
   /// Relative gap (primal − dual)/max(1, |primal|) at which training counts as solved.
   public var tolerance = 1e-4
@@ -49,6 +51,10 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
 
   /// The activation of the models `polynomial` and `quadratic`.
   var activation: Polynomial { model == .quadratic ? .quadratic : coefficients ?? .nearReLU }
+
+  /// Neurons of a sub-network where nothing is said, and the most: the rows that bound their cones grow as 3ᵐ.
+  public static var defaultSubnetwork: Int { 2 }
+  public static var largestSubnetwork: Int { 4 }
 
   /// The layers with every number that the method has; nil for convex programs.
   var resolvedLayers: LayerSettings? {
@@ -90,6 +96,8 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case cnn
   /// Two-layer network with the threshold activation: a LASSO over patterns.
   case threshold
+  /// Network of parallel sub-networks with two ReLU layers: program (2) with cones of both layers.
+  case threeLayer = "three-layer"
   /// Two-layer network with a polynomial activation: a semidefinite program.
   case polynomial
   /// Two-layer network with the activation t²: a program with the nuclear norm.
@@ -117,9 +125,9 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   public var isConvexProgram: Bool { hasPatterns || self == .polynomial || self == .quadratic }
 
   /// Whether the convex program is one over activation patterns.
-  public var hasPatterns: Bool { [.relu, .gatedReLU, .batchNorm, .cnn, .threshold].contains(self) }
+  public var hasPatterns: Bool { [.relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer].contains(self) }
 
-  /// Whether that program confines its groups to the cones of the patterns.
+  /// Whether that program confines its groups to the cones of the patterns of one layer of ReLUs.
   public var hasCones: Bool { [.relu, .batchNorm, .cnn].contains(self) }
 
   /// Whether the method sweeps over all samples at once, and has no batches.

@@ -76,6 +76,9 @@ private func recomputation(
       scope: .exact)
     return (certificate, program.contains(model.network), nil)
   }
+  if model.report.model == .threeLayer {
+    return try threeLayerRecomputation(model, problem, proof, λ: λ)
+  }
   let map: (any FeatureMap)?
   do { map = try problem.featureMap(model.settings) } catch let error as PatchError {
     throw VerificationError.noCertificate(error.description)
@@ -132,6 +135,31 @@ private func storedProgram(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
     patterns: patterns, isConstrained: model.report.model.hasCones, pooling: problem.pooling)
   return (program, program.contains(network))
+}
+
+/// The same for networks of parallel sub-networks.
+private func threeLayerRecomputation(
+  _ model: ModelFile, _ problem: TrainingProblem, _ proof: TrainingReport.CertificateSummary, λ: Double
+) throws -> (certificate: Certificate, isFeasible: Bool, globalBound: Double?) {
+  let θ = try storedθ(model, problem)
+  guard let gates = model.certificate["gates"]?.matrix, let signs = model.certificate["signs"]?.matrix,
+    gates.rows == signs.rows, gates.columns == signs.columns * problem.x.columns,
+    (1...TrainingSettings.largestSubnetwork).contains(signs.columns),
+    signs.storage.allSatisfy({ abs($0) == 1 })
+  else { throw VerificationError.noCertificate("gates and signs are missing, or do not fit the data") }
+  let patterns: SubnetworkPatterns =
+    try proof.scope == .exact
+    ? .enumerated(problem.x, width: signs.columns) : .given(gates, signs: signs, for: problem.x)
+  guard let form = ThreeLayerForm(model.network) else {
+    throw VerificationError.noCertificate("the network is not one of parallel sub-networks")
+  }
+  let program = try ThreeLayerProgram(
+    x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+    patterns: patterns)
+  let certificate = Certificate(
+    primal: form.objective(program.strictLoss, λ: λ, on: problem.inputs), dual: program.dualBound(θ: θ),
+    scope: proof.scope)
+  return (certificate, program.contains(model.network), nil)
 }
 
 /// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the

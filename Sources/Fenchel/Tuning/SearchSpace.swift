@@ -40,7 +40,7 @@ public struct SearchSpace: Codable, Sendable, Equatable {
   /// The search that is made of a model where none is given.
   public static func usual(for model: ModelKind) -> [String] {
     switch model {
-    case .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .polynomial, .quadratic:
+    case .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial, .quadratic:
       ["lambda-ratio=1e-4:0.3:log"]
     case .mlp: ["learning-rate=1e-4:1e-1:log", "batch-size=32:1000:log", "weight-decay=1e-7:1e-2:log"]
     case .contrastive: ["learning-rate=1e-4:1e-1:log", "batch-size=32:1000:log", "nudge=0.01:1:log"]

@@ -13,7 +13,7 @@ enum ConfigKey {
     "target-file": .word, "model": .word, "loss": .word, "lambda": .number, "lambda-ratio": .number,
     "patterns": .word, "coefficients": .list, "normalise": .word, "kernel": .word, "stride": .natural,
     "padding": .natural, "channels": .natural, "pooling": .word, "outputs": .word, "solver": .word,
-    "tolerance": .number,
+    "tolerance": .number, "subnetwork": .natural, "columns": .word,
     "bias": .flag,
     "standardise": .flag, "precision": .word, "threads": .natural, "seed": .natural, "time-limit": .number,
     "max-memory": .number, "output": .word, "run": .word, "json": .flag, "quiet": .flag, "folds": .natural,

@@ -1,6 +1,11 @@
 import ArgumentParser
 import Fenchel
 
+/// Which norm of first-layer weights a sub-network keeps at one.
+enum ColumnNorm: String, ExpressibleByArgument, CaseIterable {
+  case unit
+}
+
 /// What single convex programs take.
 struct ProgramOptions: ParsableArguments {
   @Option(
@@ -40,9 +45,22 @@ struct ProgramOptions: ParsableArguments {
   @Option(help: "What becomes of the outputs at all positions (default: sum).")
   var pooling: PoolingMode?
 
+  @Option(
+    help: ArgumentHelp(
+      "Neurons in the first layer of each sub-network of the model three-layer, 1 to 4 (default: 2).",
+      valueName: "count"))
+  var subnetwork: Int?
+
+  @Option(help: "What the model three-layer keeps in the unit ball: the columns of first layers (default).")
+  var columns: ColumnNorm?
+
   func validate() throws {
     _ = try polynomial()
     _ = try patches()
+    let widths = 1...TrainingSettings.largestSubnetwork
+    guard subnetwork.map(widths.contains) ?? true else {
+      throw ValidationError("--subnetwork must be from \(widths.lowerBound) to \(widths.upperBound)")
+    }
   }
 
   /// Puts the options into the settings; those that the model does not take are errors.
@@ -57,6 +75,13 @@ struct ProgramOptions: ParsableArguments {
     settings.normalisation = normalise
     try refusePatches(settings.model)
     settings.convolution = settings.model == .cnn ? try patches() : nil
+    guard subnetwork == nil && columns == nil || settings.model == .threeLayer else {
+      throw UsageError(
+        "--\(subnetwork == nil ? "columns" : "subnetwork") is not for the model \(settings.model.rawValue); take "
+          + "--model three-layer")
+    }
+    settings.subnetwork =
+      settings.model == .threeLayer ? subnetwork ?? TrainingSettings.defaultSubnetwork : nil
     settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
   }
 

@@ -44,6 +44,10 @@ struct ReportText {
       let kernel = (patches.kernelHeight.map { "\($0) × " } ?? "") + "\(patches.kernelWidth)"
       let pooling = patches.pooling == .sum ? "sums" : "averages"
       return "convolutional ReLU network, kernel \(kernel), \(pooling) · \(loss)\(regularisation)"
+    case .threeLayer:
+      let width = report.settings.subnetwork ?? TrainingSettings.defaultSubnetwork
+      return
+        "three-layer network · sub-networks of \(Format.count(width, "neuron")) · \(loss)\(regularisation)"
     case .threshold: return "threshold network · \(loss)\(regularisation)"
     case .polynomial:
       let activation = report.settings.coefficients ?? .nearReLU

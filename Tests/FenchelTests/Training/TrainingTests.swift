@@ -100,7 +100,7 @@ struct TrainingTests {
     for model in ModelKind.convexPrograms {
       var settings = TrainingSettings()
       settings.model = model
-      settings.patterns = .gates(Philox(seed: 6).normalMatrix(30, 3))
+      settings.patterns = model == .threeLayer ? .sampled(30) : .gates(Philox(seed: 6).normalMatrix(30, 3))
       if model == .cnn {
         settings.convolution = PatchSettings()
         settings.convolution?.kernelWidth = 2
@@ -208,7 +208,7 @@ struct TrainingTests {
       settings.model = model
       settings.patterns = .sampled(50)
       settings.lambda = .ratio(0.05)
-      settings.solver = solver
+      settings.solver = model == .threeLayer && solver == .interiorPoint ? .auto : solver
       settings.precision = precision
       let report = try train(data, settings: settings).report
       #expect(

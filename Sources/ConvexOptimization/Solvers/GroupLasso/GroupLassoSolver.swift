@@ -1,5 +1,13 @@
 import LinearAlgebra
 
+/// How restricted group lassos are solved.
+public enum GroupLassoMethod: Sendable {
+  /// Newton where its matrices are small, otherwise the accelerated method.
+  case automatic
+  case accelerated
+  case newton
+}
+
 /// Solves a group lasso problem on a working set of groups, judged by the duality gap of the whole problem.
 ///
 /// A step is one iteration on the working set. When the gap of the restricted problem is a fraction of that of
@@ -17,13 +25,7 @@ import LinearAlgebra
 /// result has the same bits for any number of threads. Held: a few matrices of the working set's coefficients
 /// an output, and with Newton one n × n matrix an output.
 public struct GroupLassoSolver<Element: Scalar>: Solver {
-  /// How restricted problems are solved.
-  public enum Method: Sendable {
-    /// Newton where its matrices are small, otherwise the accelerated method.
-    case automatic
-    case accelerated
-    case newton
-  }
+  public typealias Method = GroupLassoMethod
 
   public let problem: GroupLassoProblem<Element>
   /// The relative gap at which `step` reports `.readyForCertificate`; quartered until it is below the gap reached

@@ -50,6 +50,13 @@ struct StrictDual {
     }
   }
 
+  /// A dual norm of θ, or 0 where the rounding of XᵀDθ in Double may be all there is to it: as where no feature
+  /// tells the rows apart, so that no network is better than zero.
+  static func beyondRounding(_ norm: Double, θ: Matrix<Double>, _ x: Matrix<Double>) -> Double {
+    let strict = StrictDual(x: x, patterns: BitMatrix(x.rows, 0), θ: θ)
+    return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
+  }
+
   /// The same for what Σ_k α_k (2D_i − I)_k x_k adds to it: γ_{m+d+4} Σ_k α_k ‖x_k‖ for m entries, twice over.
   func roundingOfWitness(_ α: SparseVector, rowNorms: [Double]) -> Double {
     let m = Double(α.indices.count + x.columns + 4) * Double.ulpOfOne / 2

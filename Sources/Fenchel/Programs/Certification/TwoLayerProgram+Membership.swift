@@ -96,8 +96,17 @@ extension PatternCones<Double> {
   }
 
   private func contains(_ w: [Double], pattern: Int) -> Bool {
-    sines(w).enumerated().allSatisfy { k, sine in
-      (gates[pattern, k] ? sine : -sine) >= Self.leastFeasibleSine
+    contains(sines(w), pattern: pattern, within: Self.leastFeasibleSine)
+  }
+
+  /// Whether a vector lies in the cone of a pattern, up to the rounding of a network's weights.
+  func holds(_ w: [Double], pattern: Int) -> Bool {
+    contains(sines(w), pattern: pattern, within: Self.leastSine)
+  }
+
+  private func contains(_ sines: [Double], pattern: Int, within least: Double) -> Bool {
+    sines.enumerated().allSatisfy { k, sine in
+      !counts(k, pattern: pattern) || (gates[pattern, k] ? sine : -sine) >= least
     }
   }
 

@@ -1,0 +1,73 @@
+import ConvexOptimization
+import LinearAlgebra
+
+extension SubnetworkPatterns {
+  /// The rows a that bound the cones of sub-networks' weights, (w_1, …, w_m) with
+  ///
+  ///     (2D_j − I) X w_j ≥ 0 for every j,   (2E − I) Σ_j s_j D_j X w_j ≥ 0,
+  ///
+  /// as rows that all cones share, each with a sign or left out: (c_1 x_k, …, c_m x_k) for c ∈ {−1, 0, 1}^m, of which the
+  /// first entry that is not zero is 1. Rows of the second layer with one entry are those of the first.
+  struct ConeRows {
+    /// All c.
+    let combinations: [[Double]]
+    /// Which rows stand on the positive side and which count at all, one sub-network a row: B × (3^m − 1)n/2.
+    private(set) var orientation: BitMatrix
+    private(set) var used: BitMatrix
+
+    init(_ patterns: SubnetworkPatterns) {
+      let (n, m) = (patterns.samples, patterns.width)
+      combinations = Self.combinations(m)
+      orientation = BitMatrix(patterns.count, combinations.count * n)
+      used = orientation
+      let places = Dictionary(uniqueKeysWithValues: combinations.enumerated().map { ($1, $0) })
+      for b in 0..<patterns.count {
+        for k in 0..<n {
+          let active = (0..<m).map { patterns.first[b * m + $0, k] }
+          for j in 0..<m {
+            let unit = (0..<m).map { $0 == j ? 1.0 : 0 }
+            mark(b, (places[unit] ?? 0) * n + k, isPositive: active[j])
+          }
+          let input = (0..<m).map { active[$0] ? patterns.signs[b, $0] : 0 }
+          guard input.count(where: { $0 != 0 }) > 1, let first = input.first(where: { $0 != 0 }) else {
+            continue
+          }
+          let place = places[input.map { $0 == 0 ? 0 : $0 * first }] ?? 0
+          mark(b, place * n + k, isPositive: patterns.second[b, k] == (first > 0))
+        }
+      }
+    }
+
+    private mutating func mark(_ b: Int, _ row: Int, isPositive: Bool) {
+      (used[b, row], orientation[b, row]) = (true, isPositive)
+    }
+
+    private static func combinations(_ m: Int) -> [[Double]] {
+      var found: [[Double]] = [[]]
+      for _ in 0..<m { found = found.flatMap { c in [0, 1, -1].map { c + [$0] } } }
+      return found.filter { $0.first { $0 != 0 } == 1 }
+    }
+
+    /// The rows for some data: (3^m − 1)n/2 × md.
+    func matrix(_ x: Matrix<Double>) -> Matrix<Double> {
+      let (n, d) = (x.rows, x.columns)
+      let m = combinations.first?.count ?? 0
+      var rows = Matrix<Double>(combinations.count * n, m * d)
+      for (t, c) in combinations.enumerated() {
+        for k in 0..<n {
+          for (j, factor) in c.enumerated() where factor != 0 {
+            for i in 0..<d { rows[t * n + k, j * d + i] = factor * x[k, i] }
+          }
+        }
+      }
+      return rows
+    }
+  }
+
+  /// Entries of the matrix of rows of all cones, for n × d data and sub-networks of m neurons.
+  static func coneEntries(samples n: Int, features d: Int, width m: Int) -> Int {
+    var combinations = 1
+    for _ in 0..<m { combinations *= 3 }
+    return (combinations - 1) / 2 * n * m * d
+  }
+}

@@ -1,0 +1,163 @@
+import LinearAlgebra
+
+/// Activation patterns of sub-networks x ↦ (Σ_j s_j (xᵀw_j)₊)₊ of m neurons, s_j = ±1, on data X: n × d: those of the
+/// first layer, D_j = diag(1[X w_j > 0]), and that of the second, E = diag(1[Σ_j s_j (X w_j)₊ > 0]).
+///
+/// Each is given by the weights of a sub-network that has it. Neurons stand in one order, those with s_j = 1 first and
+/// of these the ones with the smaller pattern, so that patterns that differ by a permutation of neurons are equal.
+///
+/// Source: T. Ergen, M. Pilanci, *Global optimality beyond two layers*, ICML 2021, §2.
+public struct SubnetworkPatterns: Sendable, Equatable {
+  /// (w_1, …, w_m): B × md, one sub-network a row.
+  public let gates: Matrix<Double>
+  /// s: B × m.
+  public let signs: Matrix<Double>
+  /// D: row b·m + j is neuron j of sub-network b, Bm × n.
+  public let first: BitMatrix
+  /// E: B × n, one sub-network a row.
+  public let second: BitMatrix
+  /// Whether these are the patterns of all full-dimensional cells, so that a certificate over them holds for every
+  /// network of such sub-networks.
+  public let isExact: Bool
+
+  /// B.
+  public var count: Int { signs.rows }
+  /// m.
+  public var width: Int { signs.columns }
+  /// n.
+  public var samples: Int { second.columns }
+
+  private init(
+    gates: Matrix<Double>, signs: Matrix<Double>, first: BitMatrix, second: BitMatrix, isExact: Bool
+  ) {
+    (self.gates, self.signs, self.first, self.second) = (gates, signs, first, second)
+    self.isExact = isExact
+  }
+
+  /// The distinct patterns of sub-networks with the given weights, B × md, and signs, B × m; those that are nowhere
+  /// active are left out, and there may be none. Cost 2ndmB.
+  ///
+  /// Errors: `PatternError` where weights are not as wide as m samples, or not finite.
+  public static func given(
+    _ gates: Matrix<Double>, signs: Matrix<Double>, for x: Matrix<Double>, isExact: Bool = false
+  ) throws(PatternError) -> SubnetworkPatterns {
+    let (m, d) = (signs.columns, x.columns)
+    guard gates.columns == m * d else { throw .width(gates: gates.columns, features: m * d) }
+    try ActivationPatterns.checkFinite(gates, .gates)
+    try ActivationPatterns.checkFinite(x, .data)
+    precondition(gates.rows == signs.rows, "one row of weights and one of signs a sub-network")
+    let vectors = Matrix(gates.rows * m, d, storage: gates.storage)
+    let first = BitMatrix(signsOf: x, timesTransposed: vectors.withUnitRows).transposed
+    let second = outputs(of: vectors, signs, on: x, first)
+    let ordered = SubnetworkPatterns(
+      gates: gates, signs: signs, first: first, second: second, isExact: isExact
+    ).ordered
+    return ordered.keeping(ordered.distinct)
+  }
+
+  /// For each of some sub-networks the index of its pattern here, with its weights in the order of that pattern's neurons;
+  /// nil where the pattern is not among these. Cost as of `given`.
+  func places(of networks: SubnetworkSet, on x: Matrix<Double>) -> [(index: Int, vectors: [Double])?] {
+    let vectors = Matrix(networks.count * width, x.columns, storage: networks.vectors.storage).withUnitRows
+    let first = BitMatrix(signsOf: x, timesTransposed: vectors).transposed
+    let own = SubnetworkPatterns(
+      gates: networks.vectors, signs: networks.inner, first: first,
+      second: Self.outputs(
+        of: Matrix(vectors.rows, x.columns, storage: networks.vectors.storage), networks.inner, on: x, first),
+      isExact: false
+    ).ordered
+    let known = Dictionary((0..<count).map { (key($0), $0) }, uniquingKeysWith: { first, _ in first })
+    return (0..<own.count).map { b in known[own.key(b)].map { ($0, own.gates.row(b)) } }
+  }
+
+  /// 1[Σ_j s_j (X w_j)₊ > 0], in plain arithmetic: a bit depends on its sample and sub-network alone. Where all neurons that
+  /// are active have one sign it is theirs, as the first layer's cone has it, whatever rounding makes of numbers near zero.
+  private static func outputs(
+    of vectors: Matrix<Double>, _ signs: Matrix<Double>, on x: Matrix<Double>, _ first: BitMatrix
+  ) -> BitMatrix {
+    let (n, d, m) = (x.rows, x.columns, signs.columns)
+    var positive = [UInt8](repeating: 0, count: signs.rows * n)
+    withPointers(x, vectors, &positive) { x, w, positive in
+      Parallel.forEach(tiles: signs.rows, work: signs.rows * n * m * d) { b in
+        for k in 0..<n {
+          let active = (0..<m).filter { first[b * m + $0, k] }
+          var z = CompensatedSum()
+          for j in active {
+            let isMixed = active.contains { signs[b, $0] != signs[b, j] }
+            let input = isMixed ? StrictArithmetic.dot(d, x + k * d, w + (b * m + j) * d) : 1
+            z += signs[b, j] * max(input, 0)
+          }
+          positive[b * n + k] = z.value > 0 ? 1 : 0
+        }
+      }
+    }
+    var bits = BitMatrix(signs.rows, n)
+    for b in 0..<signs.rows { for k in 0..<n where positive[b * n + k] == 1 { bits[b, k] = true } }
+    return bits
+  }
+
+  /// The same with the neurons of each sub-network in order.
+  private var ordered: SubnetworkPatterns {
+    let (m, d) = (width, width > 0 ? gates.columns / width : 0)
+    let order = (0..<count).flatMap { b in
+      (b * m..<(b + 1) * m).sorted { i, j in
+        let (s, t) = (signs.storage[i], signs.storage[j])
+        return s == t ? first.row(i).lexicographicallyPrecedes(first.row(j)) : s > t
+      }
+    }
+    let vectors = Matrix(count * m, d, storage: gates.storage).selectingRows(order)
+    return SubnetworkPatterns(
+      gates: Matrix(count, m * d, storage: vectors.storage),
+      signs: Matrix(count, m, storage: order.map { signs.storage[$0] }), first: first.selectingRows(order),
+      second: second, isExact: isExact)
+  }
+
+  /// The first of every distinct pattern that is active somewhere.
+  private var distinct: [Int] {
+    var seen = Set<[UInt64]>()
+    return (0..<count).filter { b in
+      second.row(b).contains { $0 != 0 } && seen.insert(key(b)).inserted
+    }
+  }
+
+  /// What tells pattern b from others.
+  private func key(_ b: Int) -> [UInt64] {
+    let positive = (0..<width).map { UInt64(signs[b, $0] > 0 ? 1 : 0) }
+    return positive + (0..<width).flatMap { first.row(b * width + $0) } + second.row(b)
+  }
+
+  /// The patterns with the given indices, in that order; no longer all of them.
+  func selecting(_ indices: [Int]) -> SubnetworkPatterns {
+    let kept = keeping(indices)
+    return SubnetworkPatterns(
+      gates: kept.gates, signs: kept.signs, first: kept.first, second: kept.second, isExact: false)
+  }
+
+  private func keeping(_ indices: [Int]) -> SubnetworkPatterns {
+    SubnetworkPatterns(
+      gates: gates.selectingRows(indices), signs: signs.selectingRows(indices),
+      first: first.selectingRows(indices.flatMap { $0 * width..<($0 + 1) * width }),
+      second: second.selectingRows(indices), isExact: isExact)
+  }
+
+  /// These patterns, then those of `other` that are new, in order.
+  public func adding(_ other: SubnetworkPatterns) -> SubnetworkPatterns {
+    precondition(other.width == width && other.samples == samples, "patterns of other data")
+    let joined = SubnetworkPatterns(
+      gates: Matrix(count + other.count, gates.columns, storage: gates.storage + other.gates.storage),
+      signs: Matrix(count + other.count, width, storage: signs.storage + other.signs.storage),
+      first: first.appendingRows(of: other.first), second: second.appendingRows(of: other.second),
+      isExact: isExact)
+    return joined.keeping(joined.distinct)
+  }
+
+  /// Which samples pass both layers by neuron j of sub-network b: row b·m + j is E ∧ D_j, Bm × n.
+  var passing: BitMatrix {
+    var bits = first
+    for row in 0..<bits.rows {
+      let (start, other) = (row * bits.wordsPerRow, row / width * bits.wordsPerRow)
+      for word in 0..<bits.wordsPerRow { bits.words[start + word] &= second.words[other + word] }
+    }
+    return bits
+  }
+}

@@ -1,0 +1,137 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// A network of parallel sub-networks fitted to a problem: the program that was solved, and its certified solution.
+public struct ThreeLayerFit: Sendable {
+  public var program: ThreeLayerProgram
+  public var solution: Solution<ThreeLayerPoint>
+  /// The least λ at which the zero network is optimal: over the program's patterns, or found by search where they are
+  /// refined.
+  public var λMax: Double
+  /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
+  public var heuristicViolation: Double?
+  /// Objective of the local training that refinement began with.
+  public var localObjective: Double?
+  /// Where the time of a refinement went.
+  public var phases: RefinementPhases?
+
+  func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
+    let network = try program.decode(solution.point, hasBias: problem.hasBias)
+    return CertifiedNetwork(
+      network: network,
+      objective: ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs),
+      λ: program.λ, λMax: λMax, certificate: solution.certificate, status: solution.status,
+      iterations: solution.iterations,
+      tensors: [
+        "theta": Tensor(solution.dualPoint.θ), "gates": Tensor(program.patterns.gates),
+        "signs": Tensor(program.patterns.signs),
+      ],
+      patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
+      heuristicViolation: heuristicViolation, phases: phases)
+  }
+}
+
+/// Solves training problems of networks of parallel sub-networks: chooses patterns and λ as the settings say.
+public struct ThreeLayerFitting {
+  public let problem: TrainingProblem
+  public let settings: TrainingSettings
+  public var cancellation: Cancellation?
+  public var progress: ProgressHandler?
+
+  public init(
+    _ problem: TrainingProblem, settings: TrainingSettings, cancellation: Cancellation? = nil,
+    progress: ProgressHandler? = nil
+  ) {
+    (self.problem, self.settings) = (problem, settings)
+    (self.cancellation, self.progress) = (cancellation, progress)
+  }
+
+  /// Neurons of a sub-network.
+  private var width: Int { settings.subnetwork ?? TrainingSettings.defaultSubnetwork }
+
+  /// Fits the problem, from the fit of a neighbouring λ where there is one.
+  ///
+  /// Errors: `TrainingError` for losses with kinks, solvers and gates that are not for this program; `PatternError` for
+  /// data too large for all patterns; `ProgramError` where the memory limit is too low.
+  public func fit(after earlier: ThreeLayerFit? = nil) throws -> ThreeLayerFit {
+    guard !settings.sharesNeurons else { throw TrainingError.sharedNeurons(settings.model) }
+    guard !problem.loss.isPiecewiseLinear else {
+      throw TrainingError.lossOfModel(problem.kind, settings.model)
+    }
+    guard settings.solver != .interiorPoint else {
+      throw TrainingError.solverOfModel(settings.solver, settings.model)
+    }
+    guard let patterns = try earlier?.program.patterns ?? fixedPatterns() else { return try refine() }
+    let (λMax, seconds) = try timed {
+      try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: self.limits.deadline)
+    }
+    let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
+    let bytes = ThreeLayerSolver.bytes(program)
+    guard bytes <= settings.memoryLimit else {
+      throw ProgramError.memory(needed: bytes, limit: settings.memoryLimit)
+    }
+    var limits = self.limits
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.certificateInterval = .max  // the solver knows its own gap
+    var solver = ThreeLayerSolver(
+      program, tolerance: limits.tolerance, method: settings.solver.groupLassoMethod,
+      start: earlier?.solution.point, deadline: limits.deadline)
+    let solution = drive(&solver, on: program, limits: limits, phase: "cone program", progress: progress)
+    return ThreeLayerFit(program: program, solution: solution, λMax: λMax)
+  }
+
+  private var limits: Limits {
+    Limits(
+      tolerance: settings.tolerance, maximumIterations: 100_000, seconds: settings.timeLimit,
+      cancellation: cancellation)
+  }
+
+  private func refine() throws -> ThreeLayerFit {
+    let (λMax, seconds) = timed(searchedλMax)
+    var limits = limits
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    var refinement = ThreeLayerRefinement(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters,
+      λ: settings.lambda.value(largest: λMax), width: width, limits: limits)
+    refinement.progress = progress
+    (refinement.options.seed, refinement.options.maximumBytes) = (settings.seed, settings.memoryLimit)
+    refinement.options.method = settings.solver.groupLassoMethod
+    var outcome = try refinement.run()
+    outcome.phases.searchSeconds += seconds
+    return ThreeLayerFit(
+      program: outcome.program, solution: outcome.solution, λMax: λMax,
+      heuristicViolation: outcome.heuristicViolation, localObjective: outcome.localObjective,
+      phases: outcome.phases)
+  }
+
+  /// λ_max over all patterns, as far as a search finds it.
+  private func searchedλMax() -> Double {
+    let θ = problem.loss.residual(at: Matrix(problem.x.rows, problem.loss.outputs))
+    var pricing = SubnetworkPricing(x: problem.x, width: width)
+    pricing.seed = settings.seed
+    let none = SubnetworkSet(
+      vectors: Matrix(0, width * problem.x.columns), inner: Matrix(0, width), signs: [], outputs: [])
+    return StrictDual.beyondRounding(pricing.maxima(θ, from: none).first?.value ?? 0, θ: θ, problem.x)
+  }
+
+  private func program(_ patterns: SubnetworkPatterns, λ: Double) throws -> ThreeLayerProgram {
+    try ThreeLayerProgram(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+      patterns: patterns)
+  }
+
+  /// Nil where patterns are refined.
+  private func fixedPatterns() throws -> SubnetworkPatterns? {
+    switch settings.patterns {
+    case .refine: return nil
+    case .exact: return try .enumerated(problem.x, width: width)
+    case .sampled(let count):
+      return try .sampled(
+        problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
+    case .gates:
+      throw TrainingError.gates(
+        "the model \(settings.model.rawValue) has patterns of two layers, which a file of gates does not give; take "
+          + "refine, exact or a number")
+    }
+  }
+}
