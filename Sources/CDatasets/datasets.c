@@ -22,6 +22,9 @@ static const unsigned char diabetes_data[] = {
 static const unsigned char diabetes_target[] = {
 #embed "BuiltIn/diabetes_target.csv.gz"
 };
+static const unsigned char ecg[] = {
+#embed "BuiltIn/ecg.dat"
+};
 
 #define FILE_FUNCTION(name)                                                   \
   fenchel_dataset_file fenchel_##name(void) {                                 \
@@ -34,3 +37,4 @@ FILE_FUNCTION(wine)
 FILE_FUNCTION(breast_cancer)
 FILE_FUNCTION(diabetes_data)
 FILE_FUNCTION(diabetes_target)
+FILE_FUNCTION(ecg)

@@ -83,6 +83,24 @@ import Testing
     #expect(first.curves.map { $0.points.map(\.accuracy) } == second.curves.map { $0.points.map(\.accuracy) })
   }
 
+  @Test func theElectrocardiogramIsForecast() throws {
+    let findings = try experiment("pilanci-slides/ecg").run(quick())
+    #expect(findings.isComplete && findings.charts.map(\.name) == ["forecast", "errors"])
+    let objectives = findings.comparisons.filter { $0.group == "training objective" }
+    let convex = try #require(objectives.first?.ours?.mean)
+    #expect(objectives.count == 3 && objectives.dropFirst().allSatisfy { $0.ours?.mean ?? 0 > convex })
+    #expect(findings.comparisons.count == 3 + 2 * 5)
+    // What is worse is said.
+    let errors = findings.comparisons.filter { $0.group == "test error, one step" }
+    let own = try #require(errors.first?.ours?.mean)
+    let isWorst = errors.dropFirst().contains { $0.ours?.mean ?? .infinity < own }
+    #expect(
+      findings.remarks.contains { $0.hasPrefix("test error, one step") && $0.contains("WORSE") == isWorst })
+    var options = quick()
+    options.heldOut = 900
+    #expect(throws: DataError.self) { try experiment("pilanci-slides/ecg").run(options) }
+  }
+
   @Test(arguments: ["gu-2019/figure-1", "askari-2018/table-1"])
   func aCancelledRunSaysSo(name: String) throws {
     var options = quick()

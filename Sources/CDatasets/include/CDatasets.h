@@ -15,5 +15,6 @@ fenchel_dataset_file fenchel_wine(void);
 fenchel_dataset_file fenchel_breast_cancer(void);
 fenchel_dataset_file fenchel_diabetes_data(void);
 fenchel_dataset_file fenchel_diabetes_target(void);
+fenchel_dataset_file fenchel_ecg(void);
 
 #endif

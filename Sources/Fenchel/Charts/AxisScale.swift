@@ -102,3 +102,11 @@ public func fixedDecimal(_ value: Double, digits: Int) -> String {
   guard digits > 0 else { return sign + padded }
   return sign + padded.dropLast(digits) + "." + padded.suffix(digits)
 }
+
+/// A number with as many significant digits: `0.0312`, `1.5e-9`. Far from 1 it has an exponent.
+public func significantDecimal(_ value: Double, digits: Int) -> String {
+  guard value.isFinite, value != 0, digits > 0 else { return "\(value)" }
+  let exponent = Int((Double.log(abs(value)) / .log(10)).rounded(.down))
+  if (-4...6).contains(exponent) { return fixedDecimal(value, digits: max(0, digits - 1 - exponent)) }
+  return "\(fixedDecimal(value / .pow(10, exponent), digits: digits - 1))e\(exponent)"
+}

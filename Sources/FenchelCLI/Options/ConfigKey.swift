@@ -28,6 +28,8 @@ enum ConfigKey {
     "weight-decay": .number, "numbers": .list, "ratios": .list, "search": .list, "method": .word,
     "trials": .natural, "validation": .word, "measure": .word,
     "journal": .word, "best": .word,
+    "column": .word, "samples": .natural, "window": .natural, "horizon": .natural, "compare": .list,
+    "compare-epochs": .natural, "compare-rate": .number, "save": .word, "figure": .word, "windows": .word,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]
 

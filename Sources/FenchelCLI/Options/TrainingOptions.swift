@@ -178,6 +178,13 @@ enum Check {
     }
   }
 
+  /// A whole number above 0 that something is counted with.
+  static func count(_ value: Int, _ option: String) throws {
+    guard (1...1_000_000_000).contains(value) else {
+      throw ValidationError("\(option) \(value) must lie between 1 and 1000000000")
+    }
+  }
+
   static func threads(_ count: Int?) throws {
     guard let count else { return }
     guard (1...mostThreads).contains(count) else {

@@ -8,6 +8,7 @@ enum BuiltInData: String, CaseIterable {
   case wine
   case breastCancer = "breast-cancer"
   case diabetes
+  case ecg
 
   /// The table, with names for its columns.
   func read(_ options: ReadOptions) throws -> Table {
@@ -22,6 +23,7 @@ enum BuiltInData: String, CaseIterable {
     case .breastCancer:
       return try labelled(fenchel_breast_cancer(), Self.cancerNames + ["diagnosis"], options)
     case .diabetes: return try diabetes(options)
+    case .ecg: return try electrocardiogram(options)
     }
   }
 
@@ -90,6 +92,26 @@ enum BuiltInData: String, CaseIterable {
     table.sha256 = SHA256.hexDigest(bytes(fenchel_diabetes_data()) + bytes(fenchel_diabetes_target()))
     table.declaredTask = .regression
     table.firstLine = nil
+    return table
+  }
+
+  /// An NPZ file with one array of 11-bit samples: 200 steps a millivolt, 1024 for 0.
+  private func electrocardiogram(_ options: ReadOptions) throws -> Table {
+    let file = bytes(fenchel_ecg())
+    let archive = try ZipArchive(file, source: rawValue)
+    guard let member = archive.members.first else {
+      throw DataError.malformed(Location(rawValue), "the archive is empty")
+    }
+    let content = try archive.content(of: member, limit: options.memoryLimit)
+    let array = try NPYReader.array(
+      content, 0..<content.count, source: rawValue, limit: options.memoryLimit)
+    guard case .numbers(let samples) = array else {
+      throw DataError.malformed(Location(rawValue), "the archive holds no numbers")
+    }
+    let millivolts = (0..<samples.rows).map { (samples[$0, 0] - 1024) / 200 }
+    var table = Table(source: rawValue, names: ["millivolt"], columns: [.numbers(millivolts)])
+    table.sha256 = SHA256.hexDigest(file)
+    table.declaredTask = .regression
     return table
   }
 

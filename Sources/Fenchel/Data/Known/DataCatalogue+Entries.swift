@@ -20,6 +20,15 @@ extension DataCatalogue {
     classes: nil, licence: "not stated by its authors; \(files)",
     origin: "B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, Annals of Statistics 32 (2004)", files: [])
 
+  static let ecg = Entry(
+    name: "ecg", title: "electrocardiogram, five minutes at 360 Hz: a signal for fenchel forecast",
+    rows: 108_000,
+    testRows: nil, features: 0, classes: nil,
+    licence: "Open Data Commons Attribution (ODC-By 1.0); file as in SciPy (BSD 3-Clause)",
+    origin:
+      "MIT-BIH Arrhythmia Database, record 208 (G. Moody, R. Mark 2001), PhysioNet (A. Goldberger et al. 2000)",
+    files: [])
+
   static let mnist = Entry(
     name: "mnist", title: "handwritten digits, 28 × 28", rows: 60_000, testRows: 10_000, features: 784,
     classes: 10, licence: "CC BY-SA 3.0 as usually stated", origin: "Y. LeCun, C. Cortes, C. Burges",

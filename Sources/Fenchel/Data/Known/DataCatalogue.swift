@@ -35,7 +35,7 @@ public enum DataCatalogue {
   }
 
   public static let entries: [Entry] = [
-    digits, iris, wine, breastCancer, diabetes, mnist, fashionMNIST, cifar10,
+    digits, iris, wine, breastCancer, diabetes, ecg, mnist, fashionMNIST, cifar10,
   ]
 
   /// The entry with that name.
