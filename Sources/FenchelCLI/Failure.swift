@@ -45,7 +45,8 @@ extension Outcome {
     case is TrainingError, is LossError, is BatchNormalisationError: self = .badData
     case PatternError.memory, PatchError.memory: self = .resources
     case ForecastError.tooShort, ForecastError.constant: self = .badData
-    case is ForecastError: self = .usage
+    case GenerativeError.images: self = .badData
+    case is ForecastError, is GenerativeError: self = .usage
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
       is AugmentationError, is ActivationError, is PatchError,
       is OrdinaryTrainingError, is BackpropagationError, is RelativeError,

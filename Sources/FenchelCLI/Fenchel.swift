@@ -21,7 +21,8 @@ struct FenchelCommand: AsyncParsableCommand {
 
   static let commands: [any ParsableCommand.Type] = [
     TrainCommand.self, PredictCommand.self, EvaluateCommand.self, VerifyCommand.self, PathCommand.self,
-    CrossValidateCommand.self, TuneCommand.self, ForecastCommand.self, InspectCommand.self, DataCommand.self,
+    CrossValidateCommand.self, TuneCommand.self, ForecastCommand.self, GenerateCommand.self,
+    InspectCommand.self, DataCommand.self,
     ReproduceCommand.self,
     BenchCommand.self,
   ]
