@@ -285,4 +285,25 @@ MUTANTS = [
         "StrictArithmetic.dot(t.row($0), g)",
         "PostNormalisationTests",
     ),
+    Mutant(
+        "forecasts: test windows that reach into the training part",
+        "Sources/Fenchel/Signals/SignalWindows.swift",
+        "{ cut + window..<signal",
+        "{ cut..<signal",
+        "ForecastingTests",
+    ),
+    Mutant(
+        "generators: singular values shrunk by the root of β",
+        "Sources/Fenchel/Generative/QuadraticWassersteinGame.swift",
+        "* ($0 + β.squareRoot())).squareRoot() }",
+        "* ($0 - β.squareRoot())).squareRoot() }",
+        "QuadraticWassersteinGameTests",
+    ),
+    Mutant(
+        "generators: stages that do not follow each other",
+        "Sources/Fenchel/Generative/GenerativeTraining.swift",
+        "matrixProduct(svd.u, svd.vTransposed)",
+        "svd.u",
+        "GenerativeTrainingTests",
+    ),
 ]

@@ -113,7 +113,8 @@ import Testing
         ("mixed", 3, "mixed/b.pgm: 2 × 1 pixels"), ("damaged", 3, "damaged/b.pgm"),
         ("one", 3, "at least two"),
         ("same", 3, "equal"), ("none", 3, "none"), ("iris", 3, "not known to be images"),
-        ("file", 3, "file"), ("faces --max-memory 1e-7", 6, "the limit"), ("", 2, "data"),
+        ("file", 3, "file"), ("faces --max-memory 1e-7", 6, "the limit"),
+        ("faces --sizes 4 --max-memory 1e-5", 6, "generator needs"), ("", 2, "data"),
       ] {
         let result = try tool.shell("exec \"$FENCHEL\" gan --quiet \(arguments)")
         #expect(

@@ -8,6 +8,8 @@ public enum GenerativeError: Error, CustomStringConvertible, Sendable, Equatable
   case sizes([Int])
   /// Fewer than two images, or images that are all equal.
   case images(source: String, String)
+  /// More memory than the limit.
+  case memory(bytes: Int, limit: Int)
   /// Dimensions of noise below 1, or above the number of images.
   case noise(Int, images: Int)
 
@@ -20,6 +22,9 @@ public enum GenerativeError: Error, CustomStringConvertible, Sendable, Equatable
     case .sizes(let sizes):
       "the sizes \(sizes.map(String.init).joined(separator: ",")) do not rise from above 0"
     case .images(let source, let what): "\(printable(source)): \(what)"
+    case .memory(let bytes, let limit):
+      "training the generator needs \(memorySize(bytes, .up)), the limit is \(memorySize(limit, .down)); take smaller sizes or "
+        + "fewer images"
     case .noise(let dimensions, let images):
       "noise of \(counted(dimensions, "dimension")) for \(counted(images, "image")): give at least 1 and fewer than images"
     }

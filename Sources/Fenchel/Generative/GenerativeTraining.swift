@@ -56,6 +56,7 @@ public struct GenerativeTraining {
   }
 
   private func stages(_ images: GrayImages) throws -> GenerativeResult {
+    try checkMemory(images)
     let squares = images.centralSquares
     let goals = try settings.sizes.map { try goal(squares.reduced(to: $0)) }
     let n = images.count
@@ -84,6 +85,17 @@ public struct GenerativeTraining {
     return GenerativeResult(
       generator: ProgressiveGenerator(stages: built, noiseDimensions: k), report: report, status: status,
       images: goals.map(\.images))
+  }
+
+  /// Of every stage the images, X and its directions are held; of one at a time, its decompositions: some six times the images.
+  private func checkMemory(_ images: GrayImages) throws(GenerativeError) {
+    let n = Double(images.count)
+    let pixels = settings.sizes.map { Double($0) * Double($0) }
+    let held = pixels.reduce(0) { $0 + n * $1 + 2 * min(n, $1) * $1 }
+    let bytes = 8 * (n * Double(images.height * images.width) + held + 6 * n * (pixels.max() ?? 0))
+    guard bytes <= Double(settings.training.memoryLimit) else {
+      throw .memory(bytes: Int(min(bytes, 1e17)), limit: settings.training.memoryLimit)
+    }
   }
 
   private func goal(_ images: GrayImages) throws -> Goal {

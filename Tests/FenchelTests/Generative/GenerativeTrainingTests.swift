@@ -176,6 +176,7 @@ import Testing
     expect(images, "not below") { $0.β = .ratio(1) }
     expect(images, "not below") { $0.β = .value(1e9) }
     expect(Self.blobs(1), "one image") { _ in }
+    expect(images, "the limit is") { $0.training.maxMemory = 50_000 }
     let same = GrayImages(source: "same", height: 16, width: 16, pixels: Matrix(5, 256, fill: 0.3))
     expect(same, "equal") { _ in }
   }
