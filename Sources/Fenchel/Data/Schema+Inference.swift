@@ -35,7 +35,12 @@ private struct SchemaInference {
     let features = try table.columns.indices.filter { !others.contains($0) }.map {
       try feature($0, isCategorical: categorical.contains($0), sampleWeights)
     }
-    guard !features.isEmpty else { throw unsuitable("no column is left to be a feature") }
+    guard !features.isEmpty else {
+      let isSignal = table.columns.count == 1
+      throw unsuitable(
+        "no column is left to be a feature"
+          + (isSignal ? "; fenchel forecast learns a single column from its own past" : ""))
+    }
     return Schema(
       features: features, targets: targets.map(role), weights: weights.map(role), ignored: ignored.map(role),
       task: task, classes: task == .classification ? try classes(targets[0], sampleWeights) : [],

@@ -159,9 +159,10 @@ public struct Forecasting {
     (layers.learningRate, layers.schedule) = (settings.rivalLearningRates[rival], settings.rivalSchedule)
     (layers.epochs, layers.batchSize) = (settings.rivalEpochs, settings.rivalBatchSize)
     layers.weightDecay = (λ ?? 0) / Double(data.rows)
-    var own = training
-    (own.model, own.layers, own.patterns, own.outputs, own.seed) = (.mlp, layers, .refine, nil, seed)
-    (own.coefficients, own.bound, own.boundTime, own.solver) = (nil, nil, nil, .auto)
+    var own = TrainingSettings()
+    (own.model, own.layers, own.seed, own.loss) = (.mlp, layers, seed, training.loss)
+    (own.bias, own.standardise, own.precision) = (training.bias, training.standardise, training.precision)
+    (own.timeLimit, own.maxMemory) = (training.timeLimit, training.maxMemory)
     let trained = try train(data, settings: own, cancellation: cancellation, progress: progress)
     let network = trained.model.network
     let problem = try TrainingProblem(data, settings: own)

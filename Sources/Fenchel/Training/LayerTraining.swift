@@ -128,7 +128,8 @@ struct LayerTraining {
       return try descend(
         training, from: start, changed(training.memory(samples, problem.kind), layers), layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
-    case .fenchel, .lifted, .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial, .quadratic:
+    case .fenchel, .lifted, .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial,
+      .quadratic:
       return try lift(from: start, samples, layers)
     }
   }

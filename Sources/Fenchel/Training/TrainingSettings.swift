@@ -125,7 +125,9 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   public var isConvexProgram: Bool { hasPatterns || self == .polynomial || self == .quadratic }
 
   /// Whether the convex program is one over activation patterns.
-  public var hasPatterns: Bool { [.relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer].contains(self) }
+  public var hasPatterns: Bool {
+    [.relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer].contains(self)
+  }
 
   /// Whether that program confines its groups to the cones of the patterns of one layer of ReLUs.
   public var hasCones: Bool { [.relu, .batchNorm, .cnn].contains(self) }

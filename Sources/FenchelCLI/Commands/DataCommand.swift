@@ -137,7 +137,7 @@ struct KnownSet: Encodable {
     name = entry.name
     rows = entry.testRows.map { "\(entry.rows) + \($0)" } ?? String(entry.rows)
     features = entry.features
-    target = entry.classes.map { "\($0) classes" } ?? "a number"
+    target = entry.classes.map { "\($0) classes" } ?? (entry.features == 0 ? "a signal" : "a number")
     place =
       entry.isBuiltIn || entry.folder != nil ? entry.whereabouts : "not here: fenchel data fetch \(name)"
   }
