@@ -35,21 +35,25 @@ extension GlobalBound {
     from tensors: [String: Tensor], _ summary: TrainingReport.GlobalSummary, _ program: TwoLayerProgram,
     dual: Double
   ) -> Double? {
-    if summary.proof == "patterns" { return program.patterns.isExact ? dual : nil }
     let (n, c) = (program.samples, program.outputs)
     func matrix(_ key: String, _ rows: Int, _ columns: Int) -> Matrix<Double>? {
       guard let found = tensors[key]?.matrix, found.rows == rows, found.columns == columns else { return nil }
       return found
     }
-    guard let θ = matrix(Key.θ, n, c) else { return nil }
-    if let lengths = matrix(Key.lengths, c, 2) {
+    switch summary.proof {
+    case .patterns:
+      return program.patterns.isExact ? dual : nil
+    case .cones:
+      guard let θ = matrix(Key.θ, n, c), let lengths = matrix(Key.lengths, c, 2) else { return nil }
       return recomputed(θ, lengths: lengths, cones: summary.cones ?? 0, program)
+    case .multipliers:
+      guard let θ = matrix(Key.θ, n, c), let table = tensors[Key.pieces]?.matrix,
+        table.rows == summary.pieces ?? table.rows, let lines = matrix(Key.lines, table.rows, program.rows),
+        let parabolas = matrix(Key.parabolas, table.rows, program.rows),
+        let pieces = pieces(of: table, lines, parabolas, outputs: c)
+      else { return nil }
+      return BoundMultipliers(θ: θ, pieces: pieces).value(for: program)
     }
-    guard let table = tensors[Key.pieces]?.matrix, let lines = matrix(Key.lines, table.rows, program.rows),
-      let parabolas = matrix(Key.parabolas, table.rows, program.rows),
-      let pieces = pieces(of: table, lines, parabolas, outputs: c)
-    else { return nil }
-    return BoundMultipliers(θ: θ, pieces: pieces).value(for: program)
   }
 
   private static func table(of pieces: [BoundMultipliers.Piece]) -> Matrix<Double> {

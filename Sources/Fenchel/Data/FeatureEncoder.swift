@@ -4,6 +4,8 @@ import LinearAlgebra
 struct FeatureEncoder {
   let schema: Schema
   let table: Table
+  /// Whether the table is a part of data that are read piece by piece.
+  let isPart: Bool
   let memoryLimit: Int
   private static let tileRows = 64
 
@@ -13,9 +15,10 @@ struct FeatureEncoder {
     case categories(codes: [Int32], width: Int)
   }
 
-  init(schema: Schema, table: Table, memoryLimit: Int) {
+  init(schema: Schema, table: Table, isPart: Bool = false, memoryLimit: Int) {
     self.schema = schema
     self.table = table
+    self.isPart = isPart
     self.memoryLimit = memoryLimit
   }
 
@@ -153,12 +156,13 @@ struct FeatureEncoder {
     let place = features.storage[start...].firstIndex { !$0.isFinite } ?? start
     let (row, column) = place.quotientAndRemainder(dividingBy: features.columns)
     let name = schema.featureNames[column]
-    let total = count == 1 ? "the only such entry" : "\(count) such entries in all"
-    if features.storage[place].isNaN { return missing(row, name, "is missing (\(total))") }
+    // A part knows nothing of the rows behind it.
+    let total = isPart ? "" : count == 1 ? " (the only such entry)" : " (\(count) such entries in all)"
+    if features.storage[place].isNaN { return missing(row, name, "is missing\(total)") }
     let isOverflow = Element.self == Float.self
     return .malformed(
       table.location(ofRow: row),
-      "\(table.rowLabel(row)): column \(quoted(name)) is infinite\(isOverflow ? " or too large for Float" : "") (\(total))"
+      "\(table.rowLabel(row)): column \(quoted(name)) is infinite\(isOverflow ? " or too large for Float" : "")\(total)"
     )
   }
 
@@ -167,7 +171,9 @@ struct FeatureEncoder {
     let flag = schema.hasNames ? printable(name) : String(column?.position ?? 0)
     return .malformed(
       table.location(ofRow: row),
-      "\(table.rowLabel(row)): column \(quoted(name)) \(problem); use --impute median (in training) or --ignore \(flag)"
+      "\(table.rowLabel(row)): column \(quoted(name)) \(problem); use "
+        + (isPart ? "" : "--impute median (in training) or ") + "--ignore \(flag)"
+        + (isPart ? ", or --impute median on data that fit into memory" : "")
     )
   }
 

@@ -25,7 +25,7 @@ extension Schema {
     let matched = try match(table, needsTargets: policy == .required)
     let weights = try sampleWeights(matched, table, isPart: isPart)
     let encoder = FeatureEncoder(
-      schema: self, table: table, memoryLimit: memoryLimit ?? ReadOptions.defaultMemoryLimit)
+      schema: self, table: table, isPart: isPart, memoryLimit: memoryLimit ?? ReadOptions.defaultMemoryLimit)
     let (features, notices) = try encoder.encode(matched.features, as: Element.self)
     var dataset = Dataset(
       features: features, targets: .none, sampleWeights: weights, schema: self,

@@ -100,12 +100,16 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     @FiniteOrNull public var relativeGap: Double
     /// Seconds that the search for the bound took.
     public var seconds: Double
-    /// How it is proven: `patterns`, `multipliers` or `cones`.
-    public var proof: String
+    public var proof: Proof
     /// Of a proof by cones: how many for a sign and output at most.
     public var cones: Int?
     /// Of a proof by multipliers: into how many pieces outputs, signs and directions were parted.
     public var pieces: Int?
+
+    /// How it is proven: by the program's own bound over all patterns, by multipliers, or by branch and bound over cones.
+    public enum Proof: String, Codable, Sendable {
+      case patterns, multipliers, cones
+    }
 
     /// What the bound says of the network.
     public enum Kind: String, Codable, Sendable {
@@ -122,9 +126,9 @@ public struct TrainingReport: Codable, Sendable, Equatable {
       kind = gap <= GlobalBounding.exactness ? .exact : .certified
       seconds = bound.seconds
       switch bound.proof {
-      case .patterns: proof = "patterns"
-      case .multipliers(let multipliers): (proof, pieces) = ("multipliers", multipliers.pieces.count)
-      case .cones(_, _, let count): (proof, cones) = ("cones", count)
+      case .patterns: proof = .patterns
+      case .multipliers(let multipliers): (proof, pieces) = (.multipliers, multipliers.pieces.count)
+      case .cones(_, _, let count): (proof, cones) = (.cones, count)
       }
     }
   }

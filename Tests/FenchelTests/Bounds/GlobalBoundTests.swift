@@ -196,7 +196,14 @@ struct GlobalBoundTests {
         let old = try #require(model.certificate[name]?.matrix)
         forged.certificate[name] = Tensor(old.selectingRows((0..<old.rows).filter { $0 != dropped }))
       }
+      #expect(try !verify(forged, data: data).agrees, "without piece \(dropped), but for the report")
+      forged.report.certificate?.global?.pieces = (global.pieces ?? 1) - 1
       #expect(try !verify(forged, data: data).agrees, "without piece \(dropped)")
+    }
+    for proof in [TrainingReport.GlobalSummary.Proof.cones, .patterns] {
+      var forged = model
+      forged.report.certificate?.global?.proof = proof
+      #expect(try !verify(forged, data: data).agrees, "\(proof)")
     }
     for sample in [61.0, 1.5, .nan] {
       var forged = model
