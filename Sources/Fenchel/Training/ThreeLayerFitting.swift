@@ -14,9 +14,11 @@ public struct ThreeLayerFit: Sendable {
   public var localObjective: Double?
   /// Where the time of a refinement went.
   public var phases: RefinementPhases?
+  /// Which norm of first layers is one: `frobenius` makes the solution one of the `FrobeniusProgram`.
+  public var norm = SubnetworkNorm.unit
 
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
-    let network = try program.decode(solution.point, hasBias: problem.hasBias)
+    let network = try program.decode(solution.point, hasBias: problem.hasBias, norm: norm)
     return CertifiedNetwork(
       network: network,
       objective: ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs),
@@ -61,6 +63,7 @@ public struct ThreeLayerFitting {
     guard settings.solver != .interiorPoint else {
       throw TrainingError.solverOfModel(settings.solver, settings.model)
     }
+    if settings.columns == .frobenius { return try frobeniusFit(after: earlier) }
     guard let patterns = try earlier?.program.patterns ?? fixedPatterns() else { return try refine() }
     let (λMax, seconds) = try timed {
       try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: self.limits.deadline)
@@ -78,6 +81,25 @@ public struct ThreeLayerFitting {
       start: earlier?.solution.point, deadline: limits.deadline)
     let solution = drive(&solver, on: program, limits: limits, phase: "cone program", progress: progress)
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax)
+  }
+
+  /// The fit of first layers with Frobenius norm one; patterns that are refined are those found with columns of norm one.
+  private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
+    let began = ContinuousClock().now
+    guard width <= 2 else { throw ProgramError.frobeniusWidth(width) }
+    let patterns = try earlier?.program.patterns ?? fixedPatterns() ?? refine().program.patterns
+    let unit = try FrobeniusProgram(program(patterns, λ: 1))
+    let λMax = earlier?.λMax ?? unit.largestλ()
+    let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
+    let bytes = ThreeLayerSolver.bytes(program)
+    guard bytes <= settings.memoryLimit else {
+      throw ProgramError.memory(needed: bytes, limit: settings.memoryLimit)
+    }
+    var limits = limits
+    limits.seconds = limits.seconds.map { max(0, $0 - began.duration(to: ContinuousClock().now).seconds) }
+    let solution = try FrobeniusProgram(program).solve(
+      limits: limits, method: settings.solver.groupLassoMethod, progress: progress)
+    return ThreeLayerFit(program: program, solution: solution, λMax: λMax, norm: .frobenius)
   }
 
   private var limits: Limits {

@@ -20,6 +20,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var convolution: PatchSettings?
   /// Neurons in the first layer of a sub-network of the model `three-layer`, nil for two.
   public var subnetwork: Int?
+  /// Which norm of their first layers is one, nil for that of columns.
+  public var columns: SubnetworkNorm?
   public var solver = SolverChoice.auto
   /// Relative gap (primal − dual)/max(1, |primal|) at which training counts as solved.
   public var tolerance = 1e-4
@@ -148,6 +150,14 @@ public enum NormalisationPlace: String, Codable, Sendable, CaseIterable {
   case before
   /// Of the ReLU's output: scaled alone.
   case after
+}
+
+/// Which norm of the first layer of a sub-network is at most one.
+public enum SubnetworkNorm: String, Codable, Sendable, CaseIterable {
+  /// Of each column.
+  case unit
+  /// Frobenius' of all of it.
+  case frobenius
 }
 
 /// Which neurons several outputs share.

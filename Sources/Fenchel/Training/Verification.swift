@@ -156,10 +156,11 @@ private func threeLayerRecomputation(
   let program = try ThreeLayerProgram(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
     patterns: patterns)
+  let norm = model.settings.columns ?? .unit
+  let dual = norm == .unit ? program.dualBound(θ: θ) : try FrobeniusProgram(program).dualBound(θ: θ)
   let certificate = Certificate(
-    primal: form.objective(program.strictLoss, λ: λ, on: problem.inputs), dual: program.dualBound(θ: θ),
-    scope: proof.scope)
-  return (certificate, program.contains(model.network), nil)
+    primal: form.objective(program.strictLoss, λ: λ, on: problem.inputs), dual: dual, scope: proof.scope)
+  return (certificate, program.contains(model.network, norm: norm), nil)
 }
 
 /// What a report says of gap, status, objective and scores that differs, beyond rounding, from what the certificate, the

@@ -1,11 +1,6 @@
 import ArgumentParser
 import Fenchel
 
-/// Which norm of first-layer weights a sub-network keeps at one.
-enum ColumnNorm: String, ExpressibleByArgument, CaseIterable {
-  case unit
-}
-
 /// What single convex programs take.
 struct ProgramOptions: ParsableArguments {
   @Option(
@@ -51,8 +46,10 @@ struct ProgramOptions: ParsableArguments {
       valueName: "count"))
   var subnetwork: Int?
 
-  @Option(help: "What the model three-layer keeps in the unit ball: the columns of first layers (default).")
-  var columns: ColumnNorm?
+  @Option(
+    help:
+      "What the model three-layer keeps in the unit ball: columns of first layers (default), or all of each.")
+  var columns: SubnetworkNorm?
 
   func validate() throws {
     _ = try polynomial()
@@ -82,6 +79,7 @@ struct ProgramOptions: ParsableArguments {
     }
     settings.subnetwork =
       settings.model == .threeLayer ? subnetwork ?? TrainingSettings.defaultSubnetwork : nil
+    settings.columns = columns
     settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
   }
 

@@ -159,6 +159,7 @@ struct TrainingOptions: ParsableArguments {
 }
 
 extension ModelKind: ExpressibleByArgument {}
+extension SubnetworkNorm: ExpressibleByArgument {}
 extension OutputCoupling: ExpressibleByArgument {}
 extension LossKind: ExpressibleByArgument {}
 extension SolverChoice: ExpressibleByArgument {}

@@ -47,7 +47,9 @@ struct ReportText {
     case .threeLayer:
       let width = report.settings.subnetwork ?? TrainingSettings.defaultSubnetwork
       return
-        "three-layer network · sub-networks of \(Format.count(width, "neuron")) · \(loss)\(regularisation)"
+        "three-layer network · sub-networks of \(Format.count(width, "neuron"))"
+        + (report.settings.columns == .frobenius ? " in the Frobenius ball" : "")
+        + " · \(loss)\(regularisation)"
     case .threshold: return "threshold network · \(loss)\(regularisation)"
     case .polynomial:
       let activation = report.settings.coefficients ?? .nearReLU

@@ -9,16 +9,27 @@ import LinearAlgebra
 struct SubnetworkOperator: GroupOperator {
   typealias Element = Double
   private let gated: GatedOperator<Double>
-  /// s: one row a pattern and sign, as the gates are.
+  /// s, or s_j√η_j in the coordinates w_j/√η_j: one row a pattern and sign, as the gates are.
   private let signs: Matrix<Double>
 
-  init(data x: Matrix<Double>, patterns: SubnetworkPatterns, outputs: Int) {
+  /// - Parameters:
+  ///   - places: the patterns that occur, nil for each once.
+  ///   - scales: √η, one row for each of these, nil for ones.
+  init(
+    data x: Matrix<Double>, patterns: SubnetworkPatterns, outputs: Int, places: [Int]? = nil,
+    scales: Matrix<Double>? = nil
+  ) {
     let m = patterns.width
-    let twice = (0..<2 * patterns.count).map { $0 / 2 }
+    let places = places ?? Array(0..<patterns.count)
+    let twice = places.flatMap { [$0, $0] }
     gated = GatedOperator(
       data: x, gates: patterns.passing.selectingRows(twice.flatMap { $0 * m..<($0 + 1) * m }),
       outputs: outputs)
-    signs = patterns.signs.selectingRows(twice)
+    var signs = patterns.signs.selectingRows(twice)
+    if let scales {
+      for row in 0..<signs.rows { for j in 0..<m { signs[row, j] *= scales[row / 2, j] } }
+    }
+    self.signs = signs
   }
 
   private init(_ gated: GatedOperator<Double>, signs: Matrix<Double>) {
@@ -66,7 +77,9 @@ struct SubnetworkOperator: GroupOperator {
   func gram(
     of groups: [Int], scales α: [Double], updates: [GroupUpdate<Double>], into q: inout Matrix<Double>
   ) {
-    let repeated = α.flatMap { [Double](repeating: $0, count: neurons) }
+    let repeated = zip(groups, α).flatMap { group, α in
+      (0..<neurons).map { α * signs[group / outputs, $0] * signs[group / outputs, $0] }
+    }
     gated.gram(of: parts(groups), scales: repeated, updates: [], into: &q)
     let n = samples
     for update in updates where !update.groups.isEmpty {

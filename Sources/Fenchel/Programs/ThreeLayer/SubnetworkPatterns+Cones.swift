@@ -38,6 +38,26 @@ extension SubnetworkPatterns {
       }
     }
 
+    /// The rows that bound the cone of pattern b.
+    func places(of b: Int) -> [Int] { (0..<used.columns).filter { used[b, $0] } }
+
+    /// That cone alone, in the coordinates w_j/scale_j.
+    func cone(
+      of b: Int, _ x: Matrix<Double>, scales: [Double], outputs: Int, deadline: Deadline = .none
+    ) -> PatternCones<Double> {
+      let (places, n, d) = (places(of: b), x.rows, x.columns)
+      var rows = Matrix<Double>(places.count, scales.count * d)
+      var sides = BitMatrix(1, places.count)
+      for (row, place) in places.enumerated() {
+        sides[0, row] = orientation[b, place]
+        let (t, k) = place.quotientAndRemainder(dividingBy: n)
+        for (j, factor) in combinations[t].enumerated() where factor != 0 {
+          for i in 0..<d { rows[row, j * d + i] = factor * scales[j] * x[k, i] }
+        }
+      }
+      return PatternCones(rows: rows, orientation: sides, used: nil, outputs: outputs, deadline: deadline)
+    }
+
     private mutating func mark(_ b: Int, _ row: Int, isPositive: Bool) {
       (used[b, row], orientation[b, row]) = (true, isPositive)
     }

@@ -30,6 +30,15 @@ struct ThreeLayerForm {
     }
   }
 
+  /// Whether the first layer of every sub-network, biases included, is of Frobenius norm one at most.
+  var hasUnitBlocks: Bool {
+    (0..<middle.weights.columns).allSatisfy { k in
+      let columns = (0..<middle.weights.rows).filter { middle.weights[$0, k] != 0 }
+      return StrictArithmetic.norm(
+        columns.flatMap { hidden.weights.column($0) + [hidden.bias[$0]] }) <= 1 + 1e-12
+    }
+  }
+
   /// One neuron of a sub-network: |w1_j| times its weights, and the sign of w1_j.
   struct Neuron {
     var vector: [Double]

@@ -19,7 +19,7 @@ extension ThreeLayerProgram: Certifiable {
     return strictLoss.value(at: strictPredictions(point)) + λ * penalty.value
   }
 
-  private func strictPredictions(_ point: ThreeLayerPoint) -> Matrix<Double> {
+  func strictPredictions(_ point: ThreeLayerPoint) -> Matrix<Double> {
     let (d, m, c, signs) = (features, width, outputs, patterns.signs)
     return withPointers(x, point.coefficients) { x, u in
       compensatedRows(samples, outputs: c) { rows, sums in
@@ -83,15 +83,12 @@ extension ThreeLayerProgram: Certifiable {
 
   /// The largest ‖σA_bᵀθ_o + Rᵀα‖ over all groups, with the multipliers α ≥ 0 of some: a bound on the dual norm of θ.
   private func strictDualNorm(_ θ: Matrix<Double>, _ multipliers: [TwoLayerGroup: SparseVector]) -> Double {
-    let (m, d) = (width, features)
-    let rows = SubnetworkPatterns.ConeRows(patterns)
-    let strict = StrictDual(x: x, patterns: patterns.passing.transposed, θ: θ)
+    let (rows, images) = (SubnetworkPatterns.ConeRows(patterns), strictImages(θ))
     var norms = [Double](repeating: 0, count: patterns.count)
     norms.withMutablePointer { norms in
-      Parallel.forEach(tiles: patterns.count, work: groups * x.count * m) { b in
-        let images = (0..<m).map { strict.images(pattern: b * m + $0) }
+      Parallel.forEach(tiles: patterns.count, work: groups * features * width) { b in
         for o in 0..<outputs {
-          let q = (0..<m).flatMap { j in (0..<d).map { patterns.signs[b, j] * images[j][o, $0] } }
+          let q = images[b * outputs + o]
           let plain = StrictDual.norm(q)
           for sign in [1.0, -1.0] {
             let α = multipliers[TwoLayerGroup(pattern: b, sign: sign, output: o)]
@@ -104,8 +101,26 @@ extension ThreeLayerProgram: Certifiable {
     return norms.reduce(0, max)
   }
 
+  /// A_bᵀθ_o for every pattern b and output o, one array each: pattern b, output o is at place b·c + o.
+  func strictImages(_ θ: Matrix<Double>) -> [[Double]] {
+    let (m, d) = (width, features)
+    let strict = StrictDual(x: x, patterns: patterns.passing.transposed, θ: θ)
+    var found = [[Double]](repeating: [], count: patterns.count * outputs)
+    found.withMutablePointer { found in
+      Parallel.forEach(tiles: patterns.count, work: groups * x.count * m) { b in
+        let images = (0..<m).map { strict.images(pattern: b * m + $0) }
+        for o in 0..<outputs {
+          found[b * outputs + o] = (0..<m).flatMap { j in
+            (0..<d).map { patterns.signs[b, j] * images[j][o, $0] }
+          }
+        }
+      }
+    }
+    return found
+  }
+
   /// q + Rᵀα for the rows R of the cone of pattern b that α ≥ 0 names.
-  private func shifted(
+  func shifted(
     _ q: [Double], by α: SparseVector, _ b: Int, _ rows: SubnetworkPatterns.ConeRows
   ) -> [Double] {
     let (n, d) = (samples, features)

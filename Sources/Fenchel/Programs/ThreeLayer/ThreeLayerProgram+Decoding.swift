@@ -26,15 +26,17 @@ extension ThreeLayerProgram {
   }
 
   /// The network that a point stands for: same predictions, same objective.
-  public func decode(_ point: ThreeLayerPoint, hasBias: Bool) throws -> Network {
-    try Network(subnetworks(of: point), outputs: outputs, hasBias: hasBias)
+  public func decode(_ point: ThreeLayerPoint, hasBias: Bool, norm: SubnetworkNorm = .unit) throws -> Network
+  {
+    try Network(subnetworks(of: point), outputs: outputs, hasBias: hasBias, norm: norm)
   }
 
-  /// Whether a network is a point of the program: its form, columns of the first layer of norm one at most, each
+  /// Whether a network is a point of the program: its form, first layers of norm one at most, each
   /// sub-network of at most m neurons, which lie in the cone of a pattern up to rounding. Cost 2ndm times the number of
   /// sub-networks, patterns and orders of m neurons.
-  func contains(_ network: Network) -> Bool {
-    guard let form = ThreeLayerForm(network), form.hasUnitColumns else { return false }
+  func contains(_ network: Network, norm: SubnetworkNorm = .unit) -> Bool {
+    guard let form = ThreeLayerForm(network) else { return false }
+    guard norm == .unit ? form.hasUnitColumns : form.hasUnitBlocks else { return false }
     let inputs = form.hidden.weights.rows
     guard inputs + 1 == features || (inputs == features && form.hidden.bias.allSatisfy { $0 == 0 }) else {
       return false
@@ -65,7 +67,9 @@ extension ThreeLayerProgram {
 
 extension Network {
   /// The network of parallel sub-networks: a dense layer of their neurons, one that adds each one's up, and the output.
-  public init(_ subnetworks: SubnetworkSet, outputs c: Int, hasBias: Bool) throws {
+  public init(
+    _ subnetworks: SubnetworkSet, outputs c: Int, hasBias: Bool, norm kept: SubnetworkNorm = .unit
+  ) throws {
     let (m, norms) = (subnetworks.width, subnetworks.norms)
     let d = subnetworks.vectors.columns / max(m, 1)
     let inputs = d - (hasBias ? 1 : 0)
@@ -82,13 +86,21 @@ extension Network {
     var middle = Matrix<Double>(hidden.columns, max(live.count, 1))
     var output = Matrix<Double>(middle.columns, c)
     let places = Dictionary(uniqueKeysWithValues: live.enumerated().map { ($1, $0) })
+    // The penalty t of each, and what becomes of ‖u_j‖: W_j = u_j/‖u_j‖ with w1_j = s_j‖u_j‖/√t, or W_j = u_j/√(t‖u_j‖)
+    // with w1_j = s_j√‖u_j‖, and w2 = σ√t.
+    var sizes = norms
+    if kept == .frobenius {
+      for k in live { sizes[k] = 0 }
+      for neuron in neurons { sizes[neuron.k] += neuron.norm }
+    }
     for (column, (k, j, norm)) in neurons.enumerated() {
-      for i in 0..<inputs { hidden[i, column] = subnetworks.vectors[k, j * d + i] / norm }
-      if hasBias { bias[column] = subnetworks.vectors[k, j * d + inputs] / norm }
-      middle[column, places[k] ?? 0] = subnetworks.inner[k, j] * norm / norms[k].squareRoot()
+      let length = kept == .unit ? norm : (sizes[k] * norm).squareRoot()
+      for i in 0..<inputs { hidden[i, column] = subnetworks.vectors[k, j * d + i] / length }
+      if hasBias { bias[column] = subnetworks.vectors[k, j * d + inputs] / length }
+      middle[column, places[k] ?? 0] = subnetworks.inner[k, j] * length / sizes[k].squareRoot()
     }
     for (row, k) in live.enumerated() {
-      output[row, subnetworks.outputs[k]] = subnetworks.signs[k] * norms[k].squareRoot()
+      output[row, subnetworks.outputs[k]] = subnetworks.signs[k] * sizes[k].squareRoot()
     }
     try self.init(layers: [
       .dense(Dense(weights: hidden, bias: bias)), .relu, .dense(Dense(weights: middle)), .relu,

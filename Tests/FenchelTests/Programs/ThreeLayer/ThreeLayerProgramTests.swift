@@ -7,7 +7,7 @@ import Testing
 
 /// Networks of parallel sub-networks with two ReLU layers as convex programs.
 struct ThreeLayerProgramTests {
-  private struct Oracle: Decodable {
+  struct Oracle: Decodable {
     var X: [[Double]]
     var y: [Double]
     var beta: Double

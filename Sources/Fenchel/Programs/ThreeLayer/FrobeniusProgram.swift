@@ -1,0 +1,207 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// The convex program of parallel sub-networks whose first layers have ‖W_k‖_F ≤ 1 (Ergen & Pilanci 2021, theorem 1): that of
+/// `ThreeLayerProgram` with the penalty λ Σ_g Σ_j ‖u_gj‖.
+///
+/// Its dual constraint, max of θᵀA_b w over the cone and Σ_j ‖w_j‖ ≤ 1, is the saddle value
+///
+///     min_{α ≥ 0} max_j ‖(A_bᵀθ + Rᵀα)_j‖ = max_η min_{α ≥ 0} (Σ_j η_j ‖(A_bᵀθ + Rᵀα)_j‖²)^{1/2},
+///
+/// of which any α gives an upper bound. It is solved by adding pairs (pattern, η) that violate it to a program with columns of
+/// norm one (`SubnetworkAtoms`), whose points are points of this one.
+public struct FrobeniusProgram: Sendable {
+  /// The same with columns of norm one.
+  public let columns: ThreeLayerProgram
+
+  /// Throws for sub-networks of more than two neurons: the weights of two are found by bisection.
+  public init(_ columns: ThreeLayerProgram) throws(ProgramError) {
+    guard columns.width <= 2 else { throw .frobeniusWidth(columns.width) }
+    self.columns = columns
+  }
+
+  private var λ: Double { columns.λ }
+
+  /// Where the dual constraint of a group stands.
+  private struct Saddle {
+    /// An upper bound on it, and the multipliers that show it.
+    var bound = Double.infinity
+    var multipliers = SparseVector()
+    /// A lower bound, up to rounding, and the η that gives it.
+    var value = 0.0
+    var η: [Double]
+  }
+
+  /// The saddle point for q = σA_bᵀθ, as soon as it is known to be at most `threshold`, by bisection of the weights of both
+  /// neurons. Cost: a non-negative least squares problem of 3n rows for each of some 40 steps.
+  private func saddle(_ q: [Double], _ b: Int, _ rows: SubnetworkPatterns.ConeRows, threshold: Double)
+    -> Saddle
+  {
+    let (m, d) = (columns.width, columns.features)
+    var best = Saddle(η: [Double](repeating: 1 / Double(m), count: m))
+    /// Takes η into account; returns ‖(q + Rᵀα)_j‖ there.
+    func lengths(_ η: [Double]) -> [Double] {
+      let roots = η.map { $0.squareRoot() }
+      let cone = rows.cone(of: b, columns.x, scales: roots, outputs: 1)
+      let scaled = q.indices.map { q[$0] * roots[$0 / d] }
+      var state = ActiveSet(of: cone.rows)
+      let found = scaled.withPointer { cone.projection(of: $0, pattern: 0, sign: 1, in: &state) }
+      let places = rows.places(of: b)
+      let α = SparseVector(indices: found.support.map { places[$0] }, values: found.multipliers)
+      let p = columns.shifted(q, by: α, b, rows)
+      let lengths = (0..<m).map { j in StrictDual.norm(Array(p[j * d..<(j + 1) * d])) }
+      let bound = lengths.max() ?? 0
+      if bound < best.bound { (best.bound, best.multipliers) = (bound, α) }
+      if found.norm > best.value { (best.value, best.η) = (found.norm, η) }
+      return lengths
+    }
+    var (low, high) = (0.0, 1.0)
+    var found = lengths(best.η)
+    for _ in 0..<50 where m == 2 && best.bound > threshold && best.bound > best.value * (1 + 1e-12) {
+      let share = (low + high) / 2
+      if found[0] > found[1] { low = share } else { high = share }
+      found = lengths([(low + high) / 2, 1 - (low + high) / 2])
+    }
+    return best
+  }
+
+  /// The saddle points of all groups at θ.
+  private func saddles(_ θ: Matrix<Double>, threshold: Double) -> [(group: TwoLayerGroup, saddle: Saddle)] {
+    let (rows, images) = (SubnetworkPatterns.ConeRows(columns.patterns), columns.strictImages(θ))
+    var found = (0..<columns.groups).map { (group: columns.group($0), saddle: Saddle(η: [])) }
+    found.withMutablePointer { found in
+      Parallel.forEach(tiles: columns.groups) { r in
+        let group = found[r].group
+        let q = images[group.pattern * columns.outputs + group.output].map { group.sign * $0 }
+        found[r].saddle = saddle(q, group.pattern, rows, threshold: threshold)
+      }
+    }
+    return found
+  }
+}
+
+extension FrobeniusProgram: Certifiable {
+  /// ℓ(F) + λ Σ_g Σ_j ‖u_gj‖ of the point's network above, the best multiple of θ that satisfies every dual constraint
+  /// below, both in plain Double arithmetic.
+  public func certificate(at point: ThreeLayerPoint) -> Certificate {
+    Certificate(
+      primal: strictObjective(at: point), dual: dualBound(θ: point.θ),
+      scope: columns.patterns.isExact ? .exact : .restricted)
+  }
+
+  /// ℓ(F) + λ Σ_g Σ_j ‖u_gj‖.
+  public func strictObjective(at point: ThreeLayerPoint) -> Double {
+    let d = columns.features
+    var penalty = CompensatedSum()
+    for g in point.groups.indices {
+      let u = point.coefficients.row(g)
+      for j in 0..<columns.width { penalty += StrictDual.norm(Array(u[j * d..<(j + 1) * d])) }
+    }
+    return columns.strictLoss.value(at: columns.strictPredictions(point)) + λ * penalty.value
+  }
+
+  /// The lower bound on the program's optimum that θ gives.
+  public func dualBound(θ: Matrix<Double>) -> Double {
+    let θ = columns.strictLoss.feasibleDirection(θ)
+    return dualBound(θ, saddles(θ, threshold: λ).reduce(0) { max($0, $1.saddle.bound) })
+  }
+
+  private func dualBound(_ θ: Matrix<Double>, _ norm: Double) -> Double {
+    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    return columns.strictLoss.bestScale(θ, upTo: limit).value
+  }
+}
+
+extension FrobeniusProgram {
+  /// Times that pairs are added.
+  private static var mostRounds: Int { 60 }
+
+  /// Solves the program to the tolerance of its certificate, or until a limit ends the run: a group lasso over the pairs so
+  /// far, the pairs that violate the dual constraint at its solution, and so on.
+  public func solve(
+    limits: Limits, method: GroupLassoMethod = .automatic, progress: ProgressHandler? = nil
+  ) -> Solution<ThreeLayerPoint> {
+    let (clock, deadline) = (ContinuousClock(), limits.deadline)
+    let began = clock.now
+    var atoms = SubnetworkAtoms(columns.patterns)
+    var best: Solution<ThreeLayerPoint>?
+    var start: (groups: [Int], coefficients: Matrix<Double>)?
+    var (iterations, tolerance) = (0, limits.tolerance)
+    var rounds = 0
+    while true {
+      rounds += 1
+      var solver = GroupLassoSolver(
+        GroupLassoProblem(
+          map: atoms.map(columns.x, outputs: columns.outputs), loss: columns.loss, λ: λ,
+          cones: AtomCones(atoms, columns.x, outputs: columns.outputs, deadline: deadline)),
+        tolerance: tolerance / 4, method: method, start: start)
+      var outcome = StepOutcome.advanced
+      while outcome == .advanced, !deadline.hasPassed, iterations < limits.maximumIterations {
+        outcome = solver.step()
+        iterations += 1
+      }
+      let found = solver.point
+      start = (found.groups, found.coefficients)
+      let point = merged(found, atoms)
+      let θ = columns.strictLoss.feasibleDirection(point.θ)
+      let saddles = deadline.hasPassed && best != nil ? [] : saddles(θ, threshold: λ)
+      let dual = saddles.isEmpty ? -.infinity : dualBound(θ, saddles.reduce(0) { max($0, $1.saddle.bound) })
+      let solution = Solution(
+        point: point,
+        certificate: Certificate(
+          primal: strictObjective(at: point), dual: dual,
+          scope: columns.patterns.isExact ? .exact : .restricted),
+        status: .solved, iterations: iterations, seconds: began.duration(to: clock.now).seconds)
+      var kept = best ?? solution
+      kept.keepBetter(solution)
+      (kept.iterations, kept.seconds) = (iterations, solution.seconds)
+      best = kept
+      progress?(
+        Progress(
+          phase: "weights of neurons", iteration: iterations, seconds: kept.seconds,
+          certificate: kept.certificate))
+      let violated = saddles.filter { $0.saddle.value > λ * (1 + limits.tolerance / 10) }
+      kept.status =
+        kept.certificate.relativeGap <= limits.tolerance
+        ? .solved
+        : limits.interruption(after: kept.seconds) ?? (outcome == .failed ? .numericalFailure : .stalled)
+      if kept.status == .solved || deadline.hasPassed || iterations >= limits.maximumIterations {
+        return kept
+      }
+      guard !violated.isEmpty else {
+        if tolerance < limits.tolerance / 1000 { return kept }
+        tolerance /= 4
+        continue
+      }
+      for (group, saddle) in violated { atoms.append(group.pattern, η: saddle.η) }
+    }
+  }
+
+  /// The point in the coordinates of the program: pairs of one pattern, sign and output add up.
+  private func merged(_ found: GroupLassoPoint<Double>, _ atoms: SubnetworkAtoms) -> ThreeLayerPoint {
+    let (d, c) = (columns.features, columns.outputs)
+    var sums: [TwoLayerGroup: [Double]] = [:]
+    for (q, r) in found.groups.enumerated() {
+      let (row, output) = r.quotientAndRemainder(dividingBy: c)
+      let sign = row % 2 == 0 ? 1.0 : -1
+      let group = TwoLayerGroup(pattern: atoms.places[row / 2], sign: sign, output: output)
+      let u = found.coefficients.row(q).enumerated().map { sign * atoms.roots[row / 2][$0 / d] * $1 }
+      sums[group] = sums[group].map { zip($0, u).map(+) } ?? u
+    }
+    let groups = sums.keys.sorted()
+    return columns.feasible(
+      ThreeLayerPoint(
+        groups: groups,
+        coefficients: Matrix(
+          groups.count, columns.width * d, storage: groups.flatMap { sums[$0] ?? [] }), θ: found.θ))
+  }
+}
+
+extension FrobeniusProgram {
+  /// The least λ at which the zero network is optimal over these patterns, from above, or 0 where that may be rounding.
+  public func largestλ() -> Double {
+    let θ = columns.loss.residual(at: Matrix(columns.samples, columns.outputs))
+    let norm = saddles(θ, threshold: 0).reduce(0) { max($0, $1.saddle.bound) }
+    return StrictDual.beyondRounding(norm, θ: θ, columns.x)
+  }
+}
