@@ -23,6 +23,9 @@ import Testing
     (["train", "digits", "--solver", "x"], "--solver"),
     (["train", "digits", "--time-limit", "-5"], "--time-limit"),
     (["train", "digits", "--bound", "quik"], "did you mean quick?"),
+    (
+      ["train", "iris", "--model", "threshold", "--bound", "none", "--bound-time", "2"], "--bound is not for"
+    ),
     (["train", "digits", "--bound-time", "-1"], "--bound-time"),
     (["train", "digits", "--bound-time", "nan"], "--bound-time"),
     (["train", "digits", "--model", "mlp", "--bound", "tight"], "--bound is not for the model mlp"),

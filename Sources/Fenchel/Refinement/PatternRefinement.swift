@@ -268,7 +268,11 @@ public struct PatternRefinement {
     program = try self.program(program.patterns.adding(neurons.vectors.withUnitRows, for: x))
     solution.point = point(of: neurons, θ: θ, in: program)
     solution.dualPoint = solution.point
-    solution.certificate = program.certificate(at: solution.point)
+    // A run that was stopped waits for no multipliers: without them the bound is weaker, and holds.
+    let work = limits.cancellation?.isRequested == true ? 10_000_000_000 : TwoLayerProgram.certificateWork
+    solution.certificate = Certificate(
+      primal: program.strictObjective(at: solution.point), dual: program.dualBound(θ: θ, work: work).value,
+      scope: program.patterns.isExact ? .exact : .restricted)
   }
 
   /// The point of neurons whose patterns a program has.

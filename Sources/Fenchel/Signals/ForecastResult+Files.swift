@@ -12,12 +12,13 @@ extension ForecastResult {
       lines.append(line + [""])
     }
     for value in report.future {
-      lines.append(["\(value.index)"] + [String](repeating: "", count: header.count - 1) + ["\(value.value)"])
+      lines.append(
+        ["\(value.index)"] + [String](repeating: "", count: header.count - 1) + [text(value.value)])
     }
     return lines.map { $0.joined(separator: ",") + "\n" }.joined()
   }
 
-  private func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+  private func text(_ value: Double?) -> String { value.flatMap { $0.isFinite ? "\($0)" : nil } ?? "" }
 
   /// What was forecast for s_t so many steps before, by the method of some place.
   private func forecast(of t: Int, ahead: Int, method: Int = 0) -> Double? {

@@ -146,11 +146,12 @@ public struct Fitting {
   private func searchedλMax() -> Double {
     let θ = residualAtZero
     let spread = problem.pooling.adjoint(θ)
+    let deadline = limits.deadline
     var largest = 0.0
     for j in 0..<θ.columns {
       for sign in [1.0, -1.0] {
         var search = Pricing(x: problem.x)
-        search.seed = settings.seed
+        (search.seed, search.deadline) = (settings.seed, deadline)
         let maxima = search.maxima(θ: spread.column(j), sign: sign, starts: Matrix(0, problem.x.columns))
         largest = max(largest, maxima.first?.value ?? 0)
       }

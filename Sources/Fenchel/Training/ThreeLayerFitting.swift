@@ -87,9 +87,13 @@ public struct ThreeLayerFitting {
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
     let began = ContinuousClock().now
     guard width <= 2 else { throw ProgramError.frobeniusWidth(width) }
-    let patterns = try earlier?.program.patterns ?? fixedPatterns() ?? refine().program.patterns
+    let fixed = try earlier?.program.patterns ?? fixedPatterns()
+    let refined = fixed == nil ? try refine() : nil
+    guard let patterns = fixed ?? refined?.program.patterns else {
+      preconditionFailure("patterns were found")
+    }
     let unit = try FrobeniusProgram(program(patterns, λ: 1))
-    let λMax = earlier?.λMax ?? unit.largestλ()
+    let λMax = earlier?.λMax ?? unit.largestλ(deadline: self.limits.deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
     let bytes = ThreeLayerSolver.bytes(program)
     guard bytes <= settings.memoryLimit else {
@@ -98,7 +102,8 @@ public struct ThreeLayerFitting {
     var limits = limits
     limits.seconds = limits.seconds.map { max(0, $0 - began.duration(to: ContinuousClock().now).seconds) }
     let solution = try FrobeniusProgram(program).solve(
-      limits: limits, method: settings.solver.groupLassoMethod, progress: progress)
+      from: refined?.solution.point ?? earlier?.solution.point, limits: limits,
+      method: settings.solver.groupLassoMethod, progress: progress)
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax, norm: .frobenius)
   }
 
@@ -130,7 +135,7 @@ public struct ThreeLayerFitting {
   private func searchedλMax() -> Double {
     let θ = problem.loss.residual(at: Matrix(problem.x.rows, problem.loss.outputs))
     var pricing = SubnetworkPricing(x: problem.x, width: width)
-    pricing.seed = settings.seed
+    (pricing.seed, pricing.deadline) = (settings.seed, limits.deadline)
     let none = SubnetworkSet(
       vectors: Matrix(0, width * problem.x.columns), inner: Matrix(0, width), signs: [], outputs: [])
     return StrictDual.beyondRounding(pricing.maxima(θ, from: none).first?.value ?? 0, θ: θ, problem.x)

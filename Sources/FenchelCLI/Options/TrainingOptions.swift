@@ -124,11 +124,12 @@ struct TrainingOptions: ParsableArguments {
     settings.timeLimit = timeLimit
     settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
     settings.threads = threads
-    guard model.hasCones || bound == nil && boundTime == nil else {
+    let asksForBound = bound.map { $0 != BoundEffort.none } ?? false || boundTime != nil
+    guard model.hasCones || !asksForBound else {
       throw UsageError(
         "--bound is not for the model \(model.rawValue): only ReLU networks have a bound over all widths")
     }
-    guard settings.normalisation != .after || bound == nil && boundTime == nil else {
+    guard settings.normalisation != .after || !asksForBound else {
       throw UsageError(
         "--bound is not for --normalise after, whose networks have no bound over all widths yet")
     }

@@ -34,9 +34,10 @@ public struct FrobeniusProgram: Sendable {
 
   /// The saddle point for q = σA_bᵀθ, as soon as it is known to be at most `threshold`, by bisection of the weights of both
   /// neurons. Cost: a non-negative least squares problem of 3n rows for each of some 40 steps.
-  private func saddle(_ q: [Double], _ b: Int, _ rows: SubnetworkPatterns.ConeRows, threshold: Double)
-    -> Saddle
-  {
+  /// Past the deadline the bound is that of α = 0.
+  private func saddle(
+    _ q: [Double], _ b: Int, _ rows: SubnetworkPatterns.ConeRows, threshold: Double, _ deadline: Deadline
+  ) -> Saddle {
     let (m, d) = (columns.width, columns.features)
     var best = Saddle(η: [Double](repeating: 1 / Double(m), count: m))
     /// Takes η into account; returns ‖(q + Rᵀα)_j‖ there.
@@ -55,6 +56,10 @@ public struct FrobeniusProgram: Sendable {
       if found.norm > best.value { (best.value, best.η) = (found.norm, η) }
       return lengths
     }
+    if deadline.hasPassed {
+      best.bound = (0..<m).map { StrictDual.norm(Array(q[$0 * d..<($0 + 1) * d])) }.max() ?? 0
+      return best
+    }
     var (low, high) = (0.0, 1.0)
     var found = lengths(best.η)
     for _ in 0..<50 where m == 2 && best.bound > threshold && best.bound > best.value * (1 + 1e-12) {
@@ -66,14 +71,16 @@ public struct FrobeniusProgram: Sendable {
   }
 
   /// The saddle points of all groups at θ.
-  private func saddles(_ θ: Matrix<Double>, threshold: Double) -> [(group: TwoLayerGroup, saddle: Saddle)] {
+  private func saddles(
+    _ θ: Matrix<Double>, threshold: Double, _ deadline: Deadline = .none
+  ) -> [(group: TwoLayerGroup, saddle: Saddle)] {
     let (rows, images) = (SubnetworkPatterns.ConeRows(columns.patterns), columns.strictImages(θ))
     var found = (0..<columns.groups).map { (group: columns.group($0), saddle: Saddle(η: [])) }
     found.withMutablePointer { found in
       Parallel.forEach(tiles: columns.groups) { r in
         let group = found[r].group
         let q = images[group.pattern * columns.outputs + group.output].map { group.sign * $0 }
-        found[r].saddle = saddle(q, group.pattern, rows, threshold: threshold)
+        found[r].saddle = saddle(q, group.pattern, rows, threshold: threshold, deadline)
       }
     }
     return found
@@ -118,13 +125,22 @@ extension FrobeniusProgram {
 
   /// Solves the program to the tolerance of its certificate, or until a limit ends the run: a group lasso over the pairs so
   /// far, the pairs that violate the dual constraint at its solution, and so on.
+  ///
+  /// - Parameter known: a point of the program that the solution is not to be worse than.
   public func solve(
-    limits: Limits, method: GroupLassoMethod = .automatic, progress: ProgressHandler? = nil
+    from known: ThreeLayerPoint? = nil, limits: Limits, method: GroupLassoMethod = .automatic,
+    progress: ProgressHandler? = nil
   ) -> Solution<ThreeLayerPoint> {
     let (clock, deadline) = (ContinuousClock(), limits.deadline)
     let began = clock.now
     var atoms = SubnetworkAtoms(columns.patterns)
-    var best: Solution<ThreeLayerPoint>?
+    let scope = columns.patterns.isExact ? Certificate.Scope.exact : .restricted
+    var best = known.map { point in
+      Solution(
+        point: point,
+        certificate: Certificate(primal: strictObjective(at: point), dual: -.infinity, scope: scope),
+        status: .solved, iterations: 0, seconds: 0)
+    }
     var start: (groups: [Int], coefficients: Matrix<Double>)?
     var (iterations, tolerance) = (0, limits.tolerance)
     var rounds = 0
@@ -144,13 +160,12 @@ extension FrobeniusProgram {
       start = (found.groups, found.coefficients)
       let point = merged(found, atoms)
       let θ = columns.strictLoss.feasibleDirection(point.θ)
-      let saddles = deadline.hasPassed && best != nil ? [] : saddles(θ, threshold: λ)
-      let dual = saddles.isEmpty ? -.infinity : dualBound(θ, saddles.reduce(0) { max($0, $1.saddle.bound) })
+      let saddles = saddles(θ, threshold: λ, deadline)
+      let dual = dualBound(θ, saddles.reduce(0) { max($0, $1.saddle.bound) })
       let solution = Solution(
         point: point,
         certificate: Certificate(
-          primal: strictObjective(at: point), dual: dual,
-          scope: columns.patterns.isExact ? .exact : .restricted),
+          primal: strictObjective(at: point), dual: dual, scope: scope),
         status: .solved, iterations: iterations, seconds: began.duration(to: clock.now).seconds)
       var kept = best ?? solution
       kept.keepBetter(solution)
@@ -199,9 +214,9 @@ extension FrobeniusProgram {
 
 extension FrobeniusProgram {
   /// The least λ at which the zero network is optimal over these patterns, from above, or 0 where that may be rounding.
-  public func largestλ() -> Double {
+  public func largestλ(deadline: Deadline = .none) -> Double {
     let θ = columns.loss.residual(at: Matrix(columns.samples, columns.outputs))
-    let norm = saddles(θ, threshold: 0).reduce(0) { max($0, $1.saddle.bound) }
+    let norm = saddles(θ, threshold: 0, deadline).reduce(0) { max($0, $1.saddle.bound) }
     return StrictDual.beyondRounding(norm, θ: θ, columns.x)
   }
 }

@@ -9,7 +9,7 @@ extension SubnetworkPatterns {
   /// Errors: those of `ActivationPatterns.enumerated`, and `PatternError.tooMany` beyond `limit` patterns. Cost: a
   /// non-negative least squares problem of nm rows for each cell and sample.
   public static func enumerated(
-    _ x: Matrix<Double>, width m: Int, limit: Int = 20_000
+    _ x: Matrix<Double>, width m: Int, limit: Int = 200_000
   ) throws(PatternError) -> SubnetworkPatterns {
     let layer = try ActivationPatterns.enumerated(x, limit: limit)
     let choices = choices(layer.count, width: m, limit: limit)

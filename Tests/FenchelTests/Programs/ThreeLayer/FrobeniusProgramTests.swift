@@ -57,6 +57,18 @@ struct FrobeniusProgramTests {
     }
   }
 
+  @Test("a run without time keeps the point that it was given, and has a bound")
+  func noTime() throws {
+    let columns = try program(1, width: 2)
+    var solver = ThreeLayerSolver(columns, tolerance: 1e-4)
+    let unit = drive(&solver, on: columns, limits: Limits(tolerance: 1e-4), phase: "cones")
+    let program = try FrobeniusProgram(columns)
+    let solution = program.solve(from: unit.point, limits: Limits(tolerance: 1e-4, seconds: 0))
+    #expect(solution.status == .stoppedAtLimit(.time))
+    #expect(solution.certificate.primal <= program.strictObjective(at: unit.point))
+    #expect(solution.certificate.dual.isFinite && solution.certificate.dual <= solution.certificate.primal)
+  }
+
   @Test func threeNeurons() throws {
     let columns = try program(0, width: 3)
     #expect(throws: ProgramError.frobeniusWidth(3)) { try FrobeniusProgram(columns) }
