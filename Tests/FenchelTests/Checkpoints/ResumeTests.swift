@@ -171,11 +171,12 @@ struct ResumableRun: CustomTestStringConvertible, Sendable {
 }
 
 extension ModelFile {
-  /// The file with the times and memory, which no two runs share, left out.
+  /// The file without times and memory, which no two runs share, and the threads, which other tests change meanwhile.
   var withoutTimes: [UInt8] {
     var file = self
     file.report.seconds = 0
     file.report.peakMemoryBytes = 0
+    (file.report.environment.threads, file.report.settings.threads) = (0, nil)
     file.report.history = report.history?.map {
       Epoch(number: $0.number, loss: $0.loss, validationLoss: $0.validationLoss, seconds: 0)
     }
