@@ -112,13 +112,7 @@ struct PatternCones<Element: Scalar>: GroupCones {
       let found = projection(
         of: z + r * d, pattern: i, sign: s == 0 ? 1 : -1, from: projections[r], threshold: threshold,
         in: &state)
-      found.residual.withPointer { p in
-        if found.norm > threshold {
-          (z + r * d).update(from: p, count: d)
-        } else {
-          (z + r * d).update(repeating: 0, count: d)
-        }
-      }
+      found.write(to: z + r * d, threshold: threshold)
       (projections[r], norms[r]) = (found, found.norm)
     }
   }
@@ -128,6 +122,18 @@ struct PatternCones<Element: Scalar>: GroupCones {
 
   func face(at projection: ConeProjection<Element>, ofGroup group: Int) -> Subspace<Element> {
     rows.kernel(ofRows: projection.support)
+  }
+}
+
+extension NonnegativeLeastSquares.Solution {
+  /// Writes the projection over the row that was projected, zeros where it is at most `threshold` long (`GroupCones`).
+  @inline(__always)
+  func write(to row: UnsafeMutablePointer<Element>, threshold: Element) {
+    if norm > threshold {
+      residual.withPointer { row.update(from: $0, count: residual.count) }
+    } else {
+      row.update(repeating: 0, count: residual.count)
+    }
   }
 }
 

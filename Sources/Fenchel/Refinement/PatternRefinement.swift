@@ -268,8 +268,9 @@ public struct PatternRefinement {
     program = try self.program(program.patterns.adding(neurons.vectors.withUnitRows, for: x))
     solution.point = point(of: neurons, θ: θ, in: program)
     solution.dualPoint = solution.point
-    // A run that was stopped waits for no multipliers: without them the bound is weaker, and holds.
-    let work = limits.cancellation?.isRequested == true ? 10_000_000_000 : TwoLayerProgram.certificateWork
+    // A run that was stopped, or may be out of time, waits for few multipliers: without them the bound is weaker, and holds.
+    let isHurried = limits.seconds != nil || limits.cancellation?.isRequested == true
+    let work = isHurried ? 10_000_000_000 : TwoLayerProgram.certificateWork
     solution.certificate = Certificate(
       primal: program.strictObjective(at: solution.point), dual: program.dualBound(θ: θ, work: work).value,
       scope: program.patterns.isExact ? .exact : .restricted)

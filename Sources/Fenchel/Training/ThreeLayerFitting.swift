@@ -69,10 +69,6 @@ public struct ThreeLayerFitting {
       try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: self.limits.deadline)
     }
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
-    let bytes = ThreeLayerSolver.bytes(program)
-    guard bytes <= settings.memoryLimit else {
-      throw ProgramError.memory(needed: bytes, limit: settings.memoryLimit)
-    }
     var limits = self.limits
     limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
     limits.certificateInterval = .max  // the solver knows its own gap
@@ -95,10 +91,6 @@ public struct ThreeLayerFitting {
     let unit = try FrobeniusProgram(program(patterns, λ: 1))
     let λMax = earlier?.λMax ?? unit.largestλ(deadline: self.limits.deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
-    let bytes = ThreeLayerSolver.bytes(program)
-    guard bytes <= settings.memoryLimit else {
-      throw ProgramError.memory(needed: bytes, limit: settings.memoryLimit)
-    }
     var limits = limits
     limits.seconds = limits.seconds.map { max(0, $0 - began.duration(to: ContinuousClock().now).seconds) }
     let solution = try FrobeniusProgram(program).solve(
@@ -141,10 +133,16 @@ public struct ThreeLayerFitting {
     return StrictDual.beyondRounding(pricing.maxima(θ, from: none).first?.value ?? 0, θ: θ, problem.x)
   }
 
+  /// The program over patterns, where its cones and rows fit into memory.
   private func program(_ patterns: SubnetworkPatterns, λ: Double) throws -> ThreeLayerProgram {
-    try ThreeLayerProgram(
+    let program = try ThreeLayerProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
       patterns: patterns)
+    let bytes = ThreeLayerSolver.bytes(program)
+    guard bytes <= settings.memoryLimit else {
+      throw ProgramError.memory(needed: bytes, limit: settings.memoryLimit)
+    }
+    return program
   }
 
   /// Nil where patterns are refined.

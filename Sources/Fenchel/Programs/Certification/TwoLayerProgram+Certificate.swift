@@ -178,7 +178,7 @@ extension StrictLoss {
     candidates.append((low + high) / 2)
     var best = (scale: 0.0, value: -Double.infinity)
     for t in candidates {
-      let value = dualObjective(θ, scaledBy: t)
+      let value = dualObjective(θ, scaledBy: t) + 0  // no minus zero
       if value > best.value { best = (t, value) }
     }
     return best

@@ -74,13 +74,7 @@ struct AtomCones: GroupCones {
             let found = cone.projection(
               of: z + q * d, pattern: 0, sign: place < outputs ? 1 : -1, from: projections[q],
               threshold: threshold, in: &state)
-            found.residual.withPointer { p in
-              if found.norm > threshold {
-                (z + q * d).update(from: p, count: d)
-              } else {
-                (z + q * d).update(repeating: 0, count: d)
-              }
-            }
+            found.write(to: z + q * d, threshold: threshold)
             (projections[q], norms[q]) = (found, found.norm)
           }
         }
