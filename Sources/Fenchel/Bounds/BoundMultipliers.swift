@@ -39,9 +39,14 @@ public struct BoundMultipliers: Sendable {
 
   /// The bound on all networks that the multipliers prove for a program's data, loss and λ. Cost n d² + d³ a piece.
   package func value(for program: TwoLayerProgram) -> Double {
-    let (x, loss, λ) = (program.x, program.strictLoss, program.λ)
+    measured(for: program).value(program.strictLoss, λ: program.λ)
+  }
+
+  /// θ with the bounds on its maxima that the multipliers prove for a program's data and loss.
+  func measured(for program: TwoLayerProgram) -> MeasuredDual {
+    let x = program.x
     var own = self
-    let feasible = loss.feasibleDirection(θ)
+    let feasible = program.strictLoss.feasibleDirection(θ)
     own.θ = program.pooling.adjoint(feasible)
     var lengths = [Double](repeating: 0, count: pieces.count)
     lengths.withMutablePointer { lengths in
@@ -56,7 +61,7 @@ public struct BoundMultipliers: Sendable {
         return own.reduce(most) { max($0, lengths[$1]) }
       }
     }
-    return loss.dualValue(feasible, lengths: most, λ: λ)
+    return MeasuredDual(θ: feasible, lengths: most)
   }
 
   /// An upper bound on the maximum over a piece, with a row of θ for each of X, for any numbers in the multipliers: what breaks their conditions is

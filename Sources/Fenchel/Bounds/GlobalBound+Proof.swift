@@ -1,5 +1,11 @@
 import LinearAlgebra
 
+/// Bounds over networks of any width: of neurons that each feed one output, and of any, where there is more than one.
+struct ProvenBounds {
+  var value: Double
+  var shared: Double?
+}
+
 /// The proof in a model file, and its check.
 extension GlobalBound {
   /// What a model file keeps: `bound.theta` (n × c) with `bound.pieces`, `bound.lines` and `bound.parabolas`, a row a piece, or
@@ -26,33 +32,43 @@ extension GlobalBound {
     static let lengths = "bound.lengths"
   }
 
-  /// The bound that the tensors of a model file prove for a program, computed anew; nil where they prove none. `dual` is
-  /// the program's own bound, which counts where the program has all patterns.
+  /// The bounds that the tensors of a model file prove for a program, computed anew, the second one over networks whose
+  /// neurons feed any outputs; nil where they prove none. `dual` is the program's own bound, which counts where the program has
+  /// all patterns.
   ///
-  /// Multipliers are evaluated; cones are cut once more at the stored dual point, down to the stored lengths, until
-  /// twice as many are spent as before.
+  /// Multipliers are evaluated; the stored lengths are shown to hold at the stored dual point by cutting cones anew
+  /// (`ConeCheck`), until eight times as many are spent as before.
   static func recomputed(
     from tensors: [String: Tensor], _ summary: TrainingReport.GlobalSummary, _ program: TwoLayerProgram,
     dual: Double
-  ) -> Double? {
+  ) -> ProvenBounds? {
     let (n, c) = (program.samples, program.outputs)
     func matrix(_ key: String, _ rows: Int, _ columns: Int) -> Matrix<Double>? {
       guard let found = tensors[key]?.matrix, found.rows == rows, found.columns == columns else { return nil }
       return found
     }
+    func values(_ proven: MeasuredDual, value: Double? = nil) -> ProvenBounds {
+      let loss = program.strictLoss
+      return ProvenBounds(
+        value: value ?? proven.value(loss, λ: program.λ),
+        shared: c > 1 ? proven.sharedValue(loss, λ: program.λ) : nil)
+    }
     switch summary.proof {
     case .patterns:
-      return program.patterns.isExact ? dual : nil
+      guard program.patterns.isExact, let θ = tensors["theta"]?.matrix, θ.rows == n, θ.columns == c else {
+        return nil
+      }
+      return values(program.measuredDual(θ), value: dual)
     case .cones:
       guard let θ = matrix(Key.θ, n, c), let lengths = matrix(Key.lengths, c, 2) else { return nil }
-      return recomputed(θ, lengths: lengths, cones: summary.cones ?? 0, program)
+      return proven(θ, lengths: lengths, cones: summary.cones ?? 0, program).map { values($0) }
     case .multipliers:
       guard let θ = matrix(Key.θ, n, c), let table = tensors[Key.pieces]?.matrix,
         table.rows == summary.pieces ?? table.rows, let lines = matrix(Key.lines, table.rows, program.rows),
         let parabolas = matrix(Key.parabolas, table.rows, program.rows),
         let pieces = pieces(of: table, lines, parabolas, outputs: c)
       else { return nil }
-      return BoundMultipliers(θ: θ, pieces: pieces).value(for: program)
+      return values(BoundMultipliers(θ: θ, pieces: pieces).measured(for: program))
     }
   }
 
@@ -90,24 +106,23 @@ extension GlobalBound {
     return result
   }
 
-  private static func recomputed(
+  /// θ with the lengths that hold, infinite where that could not be shown.
+  private static func proven(
     _ θ: Matrix<Double>, lengths: Matrix<Double>, cones: Int, _ program: TwoLayerProgram
-  ) -> Double? {
+  ) -> MeasuredDual? {
     let (strict, reduction) = (program.strictLoss, RankReduction(program.x))
     guard reduction.rank <= GlobalBounding.mostFeatures else { return nil }
     let θ = strict.feasibleDirection(θ)
     let spread = program.pooling.adjoint(θ)
+    let limit = 8 * max(0, min(cones, BoundEffort.tight.cones)) + 20_000
     let most = (0..<program.outputs).map { j in
       [1.0, -1.0].enumerated().reduce(0.0) { largest, side in
         let coefficients = spread.column(j).map { side.element * $0 }
-        let excess = reduction.excess(coefficients)
-        guard reduction.rank > 0 else { return max(largest, excess) }
-        var search = SphericalBranchAndBound(
-          x: reduction.rotated, c: coefficients, target: lengths[j, side.offset] - excess)
-        search.run(cones: 2 * max(0, min(cones, BoundEffort.tight.cones)) + 1000)
-        return max(largest, search.bound + excess)
+        let length = lengths[j, side.offset] * (1 + 1e-11)
+        var check = ConeCheck(x: program.x, c: coefficients, most: length, basis: reduction.basis)
+        return max(largest, check.holds(cones: limit) ? length : .infinity)
       }
     }
-    return strict.dualValue(θ, lengths: most, λ: program.λ)
+    return MeasuredDual(θ: θ, lengths: most)
   }
 }

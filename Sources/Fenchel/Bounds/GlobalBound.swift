@@ -6,6 +6,9 @@ import LinearAlgebra
 /// them all, and for any θ so do its multiples within the upper bounds U_j on those maxima.
 public struct GlobalBound: Sendable {
   public var value: Double
+  /// A bound over networks whose neurons may feed several outputs (`MeasuredDual.sharedValue`), valid but weak; nil for one
+  /// output.
+  public var sharedValue: Double?
   public var proof: Proof
   /// Seconds that the search for it took.
   public var seconds = 0.0
@@ -59,29 +62,6 @@ public enum BoundEffort: String, Codable, Sendable, CaseIterable {
 }
 
 extension StrictLoss {
-  /// Whether a sum over outputs, so that the bounds of the outputs add up.
-  private var isSeparable: Bool { kind != .softmax }
-
-  private func restricted(toOutput j: Int) -> StrictLoss {
-    StrictLoss(
-      kind: kind, parameters: parameters, targets: Matrix(column: targets.column(j)), weights: weights)
-  }
-
-  /// The largest −ℓ*(−tθ) with tU_j ≤ λ for every output j, each with a t of its own where the loss is a sum over them.
-  /// θ is a feasible direction.
-  func dualValue(_ θ: Matrix<Double>, lengths: [Double], λ: Double) -> Double {
-    func limit(_ length: Double) -> Double { length > 0 ? λ / length * (1 - 4 * Double.ulpOfOne) : 1e300 }
-    guard lengths.allSatisfy(\.isFinite) else { return -.infinity }
-    guard isSeparable, θ.columns > 1 else {
-      return bestScale(θ, upTo: limit(lengths.max() ?? 0)).value
-    }
-    var sum = CompensatedSum()
-    for j in 0..<θ.columns {
-      sum += restricted(toOutput: j).bestScale(Matrix(column: θ.column(j)), upTo: limit(lengths[j])).value
-    }
-    return sum.value
-  }
-
   /// Where ℓ is least in each entry alone, the others fixed: ±∞ where it falls for ever.
   var minimisers: Matrix<Double> {
     var result = targets

@@ -40,12 +40,18 @@ package struct GlobalBounding {
     let (_, seconds) = timed {
       if program.patterns.isExact {
         outcome.bound = GlobalBound(value: solution.certificate.dual, proof: .patterns)
+        outcome.bound?.sharedValue = shared(program.measuredDual(solution.dualPoint.θ))
       } else if isNarrow || reduction.rank == 0 {
         outcome = cutCones(solution.dualPoint.θ, untilViolated: untilViolated)
       }
     }
     outcome.bound = accepted(outcome.bound, seconds, solution)
     return outcome
+  }
+
+  /// The bound over networks whose neurons feed any outputs, where there is more than one.
+  private func shared(_ dual: @autoclosure () -> MeasuredDual) -> Double? {
+    program.outputs > 1 ? dual().sharedValue(strict, λ: program.λ) : nil
   }
 
   /// The bound of the relaxation; nil where there is none, or the effort allows for none.
@@ -122,7 +128,9 @@ extension GlobalBounding {
     if effort == .tight, x.columns <= Self.mostPartedFeatures, best.value < target {
       best = parted(relaxation, at: point, best, target: target)
     }
-    return GlobalBound(value: best.value, proof: .multipliers(best.multipliers))
+    var bound = GlobalBound(value: best.value, proof: .multipliers(best.multipliers))
+    bound.sharedValue = shared(best.multipliers.measured(for: program))
+    return bound
   }
 
   /// The best bound once the directions are parted.
@@ -168,23 +176,36 @@ extension GlobalBounding {
           lengths[j, s] = reduction.excess(coefficients)
           continue
         }
-        var search = SphericalBranchAndBound(x: reduction.rotated, c: coefficients, target: target)
         let share = half.after(1 / Double(2 * (c - j) - s))
-        search.run(cones: effort.cones, bytes: maximumBytes, untilViolated: untilViolated) {
-          !share.hasPassed
-        }
-        lengths[j, s] = search.bound + reduction.excess(coefficients)
-        cones = max(cones, search.cones)
-        for violation in search.violations {
+        let most = maximum(of: coefficients, target, untilViolated) { !share.hasPassed }
+        lengths[j, s] = most.bound + reduction.excess(coefficients)
+        cones = max(cones, most.cones)
+        for violation in most.violations {
           found = found.appending(
             NeuronSet(vectors: lifted(violation.direction), signs: [σ], outputs: [j]))
         }
       }
     }
-    let most = (0..<c).map { max(lengths[$0, 0], lengths[$0, 1]) }
-    let value = strict.dualValue(θ, lengths: most, λ: λ)
-    return Outcome(
-      bound: GlobalBound(value: value, proof: .cones(θ: θ, lengths: lengths, cones: cones)), found: found)
+    let dual = MeasuredDual(θ: θ, lengths: (0..<c).map { max(lengths[$0, 0], lengths[$0, 1]) })
+    var bound = GlobalBound(
+      value: dual.value(strict, λ: λ), proof: .cones(θ: θ, lengths: lengths, cones: cones))
+    bound.sharedValue = shared(dual)
+    return Outcome(bound: bound, found: found)
+  }
+
+  /// An upper bound on max Σ c_i (x_iᵀw)₊, the cones that it took, and directions above a target that were met: by turning
+  /// around once where X has rank two, otherwise by branch and bound.
+  private func maximum(
+    of c: [Double], _ target: Double, _ untilViolated: Bool, shouldContinue: () -> Bool
+  ) -> (bound: Double, cones: Int, violations: [(value: Double, direction: [Double])]) {
+    if reduction.rank == 2 {
+      let sweep = AngularSweep(x: reduction.rotated, c: c, target: target)
+      return (sweep.bound, 0, sweep.violations)
+    }
+    var search = SphericalBranchAndBound(x: reduction.rotated, c: c, target: target)
+    search.run(
+      cones: effort.cones, bytes: maximumBytes, untilViolated: untilViolated, shouldContinue: shouldContinue)
+    return (search.bound, search.cones, search.violations)
   }
 
   /// A direction in the features from one in the rotated ones: Q v, by the rows of X that span.

@@ -98,6 +98,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     public var kind: Kind
     /// (primal − bound)/max(1, |primal|).
     @FiniteOrNull public var relativeGap: Double
+    /// A weak bound over networks whose neurons may feed several outputs; nil for one output.
+    public var shared: Double?
     /// Seconds that the search for the bound took.
     public var seconds: Double
     public var proof: Proof
@@ -124,6 +126,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
       let gap = (primal - bound.value) / max(1, abs(primal))
       relativeGap = gap
       kind = gap <= GlobalBounding.exactness ? .exact : .certified
+      shared = bound.sharedValue.flatMap { $0.isFinite ? $0 : nil }
       seconds = bound.seconds
       switch bound.proof {
       case .patterns: proof = .patterns

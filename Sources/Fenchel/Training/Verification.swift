@@ -9,6 +9,8 @@ public struct VerificationResult: Codable, Sendable, Equatable {
   public var stored: Certificate
   /// The bound over networks of any width that the file's proof gives, where the report has one.
   public var globalBound: Double?
+  /// The same over networks whose neurons may feed several outputs.
+  public var sharedBound: Double?
   /// Whether the network is a point of the program over the stored patterns: if not, the bound says nothing of it.
   public var isFeasible: Bool
   /// What else the report says that the recomputation denies: its gap, its status, the network's objective, its scores.
@@ -37,28 +39,28 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
   let problem = try TrainingProblem(
     data, kind: report.loss, hasBias: report.settings.bias, features: model.scaling.features,
     targets: model.scaling.targets)
-  let (recomputed, isFeasible, globalBound) = try recomputation(model, problem, proof, λ: λ)
+  let (recomputed, isFeasible, bounds) = try recomputation(model, problem, proof, λ: λ)
   let rounding = 1e-9 * max(1, abs(recomputed.primal))
   let stored = Certificate(
     primal: proof.primal, dual: proof.dual, scope: proof.scope)
   let falseStatements =
     try falseStatements(of: model, proof, recomputed, data)
-    + falseStatements(of: proof.global, recomputed: globalBound, primal: proof.primal)
+    + falseStatements(of: proof.global, recomputed: bounds, primal: proof.primal)
   let agrees =
     isFeasible && falseStatements.isEmpty && recomputed.primal <= stored.primal + rounding
     && recomputed.dual >= stored.dual - rounding
     && recomputed.dual <= recomputed.primal + rounding
   return VerificationResult(
-    recomputed: recomputed, stored: stored, globalBound: globalBound, isFeasible: isFeasible,
-    falseStatements: falseStatements,
+    recomputed: recomputed, stored: stored, globalBound: bounds?.value, sharedBound: bounds?.shared,
+    isFeasible: isFeasible, falseStatements: falseStatements,
     agrees: agrees)
 }
 
 /// What the network, the stored dual vector and the data prove: the certificate, whether the network is a point of the
-/// program, and the bound over networks of any width where the file has a proof of one.
+/// program, and the bounds over networks of any width where the file has a proof of them.
 private func recomputation(
   _ model: ModelFile, _ problem: TrainingProblem, _ proof: TrainingReport.CertificateSummary, λ: Double
-) throws -> (certificate: Certificate, isFeasible: Bool, globalBound: Double?) {
+) throws -> (certificate: Certificate, isFeasible: Bool, bounds: ProvenBounds?) {
   func primal(_ loss: StrictLoss) throws -> Double {
     var objective = NetworkObjective(loss: loss, λ: λ)
     objective.sharesNeurons = model.settings.sharesNeurons
@@ -114,10 +116,10 @@ private func recomputation(
   if dual < proof.dual - 1e-9 * max(1, abs(value)) {
     dual = program.dualBound(θ: θ, work: nil).value
   }
-  let globalBound = proof.global.flatMap {
+  let bounds = proof.global.flatMap {
     GlobalBound.recomputed(from: model.certificate, $0, program, dual: dual)
-  }.flatMap { $0.isFinite ? $0 : nil }
-  return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, globalBound)
+  }.flatMap { $0.value.isFinite ? $0 : nil }
+  return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, bounds)
 }
 
 /// The program over activation patterns that a model was trained by, and whether its network is a point of it.
@@ -140,7 +142,7 @@ private func storedProgram(
 /// The same for networks of parallel sub-networks.
 private func threeLayerRecomputation(
   _ model: ModelFile, _ problem: TrainingProblem, _ proof: TrainingReport.CertificateSummary, λ: Double
-) throws -> (certificate: Certificate, isFeasible: Bool, globalBound: Double?) {
+) throws -> (certificate: Certificate, isFeasible: Bool, bounds: ProvenBounds?) {
   let θ = try storedθ(model, problem)
   guard let gates = model.certificate["gates"]?.matrix, let signs = model.certificate["signs"]?.matrix,
     gates.rows == signs.rows, gates.columns == signs.columns * problem.x.columns,
@@ -193,10 +195,10 @@ private func falseStatements(
 
 /// What a report says of the bound over all networks and its proof does not show.
 private func falseStatements(
-  of stored: TrainingReport.GlobalSummary?, recomputed: Double?, primal: Double
+  of stored: TrainingReport.GlobalSummary?, recomputed: ProvenBounds?, primal: Double
 ) -> [String] {
   guard let stored else { return [] }
-  let (scale, bound) = (max(1, abs(primal)), recomputed ?? -.infinity)
+  let (scale, bound) = (max(1, abs(primal)), recomputed?.value ?? -.infinity)
   let gap = (primal - stored.bound) / scale
   var found: [String] = []
   if !(stored.bound <= bound + 1e-9 * scale) {
@@ -204,6 +206,9 @@ private func falseStatements(
   }
   if !(bound <= primal + 1e-9 * scale) || !(abs(stored.relativeGap - gap) <= 1e-9) {
     found.append("the gap to the bound over all networks is \(gap), not \(stored.relativeGap)")
+  }
+  if let shared = stored.shared, !(shared <= (recomputed?.shared ?? -.infinity) + 1e-9 * scale) {
+    found.append("the bound over networks of shared neurons is not shown to be \(shared)")
   }
   if stored.kind == .exact, !(gap <= GlobalBounding.exactness * (1 + 1e-6)) {
     found.append("the network is not proven to be the best of any width")

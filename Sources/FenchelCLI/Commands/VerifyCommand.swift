@@ -59,6 +59,10 @@ struct VerifyCommand: ParsableCommand {
     if let bound = result.globalBound {
       lines.append((label: "any width", text: "every network's objective ≥ \(Format.significant(bound, 12))"))
     }
+    if let bound = result.sharedBound {
+      lines.append(
+        (label: "", text: "≥ \(Format.significant(bound, 12)) where neurons may feed several outputs"))
+    }
     lines.append((label: "verdict", text: verdict(result)))
     Terminal.output(TextTable.labelled(lines))
   }

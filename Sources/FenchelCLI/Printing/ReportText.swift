@@ -13,6 +13,7 @@ struct ReportText {
     ]
     if let certificate { lines.append((label: "certificate", text: certificate)) }
     if let bound { lines.append((label: "any width", text: bound)) }
+    if let sharedBound { lines.append((label: "", text: sharedBound)) }
     if let refinement { lines.append((label: "refinement", text: refinement)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
@@ -106,6 +107,13 @@ struct ReportText {
       return
         "\(bound) · relative gap \(Format.scientific(global.relativeGap)) · proof that no network is better"
     case .certified: return "\(bound)\(share) · certified"
+    }
+  }
+
+  /// The bound over networks whose neurons may feed several outputs.
+  private var sharedBound: String? {
+    report.certificate?.global?.shared.map {
+      "≥ \(Format.number($0)) where neurons may feed several outputs · a weak bound"
     }
   }
 

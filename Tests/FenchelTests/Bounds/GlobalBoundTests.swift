@@ -175,6 +175,50 @@ struct GlobalBoundTests {
   }
 
   @Test(
+    "Networks whose neurons feed several outputs have a weaker bound, below what one such neuron reaches",
+    arguments: [LossKind.squared, .softmax], [2, 9])
+  func sharedNeurons(_ kind: LossKind, features d: Int) throws {
+    var random = SplitMix64(seed: 12)
+    let n = 40
+    let x: Matrix<Double> = random.matrix(n, d)
+    let w = (0..<d).map { _ in random.normal() }
+    let hidden = (0..<n).map { i in max(0, zip(x.row(i), w).reduce(0) { $0 + $1.0 * $1.1 }) }
+    let v = [1.0, -0.7, 0.8]
+    let names = (0..<d).map { "x\($0)" } + ["a", "b", "c"]
+    var columns = (0..<d).map { Column.numbers(x.column($0)) }
+    var options = SchemaOptions()
+    var settings = settings(ratio: 0.05)
+    settings.loss = kind
+    if kind == .squared {
+      columns += v.map { factor in .numbers(hidden.map { factor * $0 }) }
+      options.targets = ["a", "b", "c"]
+    } else {
+      columns += [.numbers(hidden.map { $0 > 1 ? 2 : $0 > 0 ? 1 : 0 })]
+    }
+    let table = Table(source: "rows", names: Array(names.prefix(columns.count)), columns: columns)
+    if kind == .softmax { (options.targets, options.task) = (["a"], .classification) }
+    let data = try Schema(inferredFrom: table, options: options).dataset(from: table)
+    let model = try train(data, settings: settings).model
+    let proof = try #require(model.report.certificate)
+    let (global, λ) = (try #require(proof.global), try #require(model.report.lambda))
+    let shared = try #require(global.shared)
+    #expect(shared <= global.bound && shared > 0.2 * global.bound, "\(shared), \(global.bound)")
+    let result = try verify(model, data: data)
+    #expect(result.agrees && abs((result.sharedBound ?? 0) - shared) <= 1e-9 * max(1, shared))
+    var forged = model
+    forged.report.certificate?.global?.shared = shared * 1.001
+    #expect(try !verify(forged, data: data).agrees)
+    guard kind == .squared else { return }
+    // s times the planted neuron: ½(1 − s)²‖hᵀv‖² + λ s‖v‖‖w‖ at its least.
+    let weight = StrictArithmetic.norm(v) * StrictArithmetic.norm(w)
+    let signal = StrictArithmetic.norm(hidden) * StrictArithmetic.norm(v)
+    let rest = min(1, λ * weight / (signal * signal))
+    let objective = rest * rest * signal * signal / 2 + λ * (1 - rest) * weight
+    #expect(shared <= objective)
+    #expect(objective < global.bound, "the bound of own neurons does not hold for it")
+  }
+
+  @Test(
     "Directions in pieces: a tighter bound in the same bits for any threads, proven by all pieces together")
   func pieces() throws {
     let (x, y) = planted(60, 7, noise: 0.1, seed: 3)

@@ -11,30 +11,6 @@ struct SphericalBranchAndBoundTests {
     }
   }
 
-  /// The exact maximum in the plane: between neighbouring directions orthogonal to samples the sum is linear.
-  private func sweep(_ x: Matrix<Double>, _ c: [Double]) -> Double {
-    var angles: [Double] = []
-    for i in 0..<x.rows {
-      let angle = Double.atan2(y: x[i, 1], x: x[i, 0])
-      angles += [angle + .pi / 2, angle - .pi / 2]
-    }
-    angles = angles.map { $0 < 0 ? $0 + 2 * .pi : $0 }.sorted()
-    var best = 0.0
-    for (k, angle) in angles.enumerated() {
-      best = max(best, value(x, c, [.cos(angle), .sin(angle)]))
-      let next = k + 1 < angles.count ? angles[k + 1] : angles[0] + 2 * .pi
-      let middle = [Double.cos((angle + next) / 2), .sin((angle + next) / 2)]
-      var gradient = [0.0, 0.0]
-      for i in 0..<x.rows where x[i, 0] * middle[0] + x[i, 1] * middle[1] > 0 {
-        gradient[0] += c[i] * x[i, 0]
-        gradient[1] += c[i] * x[i, 1]
-      }
-      let norm = StrictArithmetic.norm(gradient)
-      if norm > 0 { best = max(best, value(x, c, gradient.map { $0 / norm })) }
-    }
-    return best
-  }
-
   @Test("In the plane: the angular sweep's maximum", arguments: 1...200 as ClosedRange<UInt64>)
   func plane(_ seed: UInt64) {
     var random = SplitMix64(seed: seed)
@@ -44,7 +20,8 @@ struct SphericalBranchAndBoundTests {
     let c = (0..<n).map { _ in random.normal() }
     var search = SphericalBranchAndBound(x: x, c: c, target: 0)
     search.run(cones: 100_000)
-    let best = sweep(x, c)
+    let sweep = AngularSweep(x: x, c: c, target: 0)
+    let best = sweep.largestValue
     let isComplete = search.isComplete
     #expect(isComplete)
     #expect(search.bound >= best * (1 - 1e-12), "\(search.bound) < \(best)")

@@ -44,6 +44,13 @@ extension TwoLayerProgram: Certifiable {
       : dualBound(along: strictLoss.feasibleDirection(θ), threshold: 0, [])
   }
 
+  /// θ with the largest dual norm over all groups for each output.
+  func measuredDual(_ θ: Matrix<Double>) -> MeasuredDual {
+    let norm = dualBound(θ: θ).norm
+    return MeasuredDual(
+      θ: strictLoss.feasibleDirection(θ), lengths: [Double](repeating: norm, count: outputs))
+  }
+
   /// The bound that θ gives, and the prices of the groups whose plain norm exceeds λ. With cones these get their
   /// multipliers α from non-negative least squares; the norm that counts is then evaluated afresh from these.
   func dualBoundAndPrices(
