@@ -200,13 +200,16 @@ extension GlobalBounding {
   ) -> (bound: Double, cones: Int, violations: [(value: Double, direction: [Double])]) {
     if reduction.rank == 2 {
       let sweep = AngularSweep(x: reduction.rotated, c: c, target: target)
-      return (sweep.bound, 0, sweep.violations)
+      return (sweep.bound * (1 + Self.room), 0, sweep.violations)
     }
     var search = SphericalBranchAndBound(x: reduction.rotated, c: c, target: target)
     search.run(
       cones: effort.cones, bytes: maximumBytes, untilViolated: untilViolated, shouldContinue: shouldContinue)
     return (search.bound, search.cones, search.violations)
   }
+
+  /// What a maximum known to rounding is raised by: cones come as near only after very many cuts.
+  private static var room: Double { 1e-6 }
 
   /// A direction in the features from one in the rotated ones: Q v, by the rows of X that span.
   private func lifted(_ v: [Double]) -> Matrix<Double> {

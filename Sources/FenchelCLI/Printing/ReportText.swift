@@ -127,7 +127,9 @@ struct ReportText {
 
   /// What pricing found; worded so that nobody takes it for a bound.
   private var search: String? {
-    guard let violation = report.certificate?.heuristicViolation else { return nil }
+    guard let proof = report.certificate, let violation = proof.heuristicViolation,
+      proof.global?.kind != .exact
+    else { return nil }
     if violation > 1e-12 {  // less is the rounding of its products
       return "found a neuron outside these patterns that would help (violation "
         + "\(Format.scientific(violation)); an estimate, not a bound)"

@@ -72,6 +72,37 @@ struct BoundMultipliersTests {
     }
   }
 
+  @Test("Dual points far too long or too short prove the same bound, none above the network's objective")
+  func scales() throws {
+    var random = SplitMix64(seed: 21)
+    let (n, d) = (30, 6)
+    let x: Matrix<Double> = random.matrix(n, d)
+    let y = Matrix(column: (0..<n).map { max(0, x[$0, 0] - x[$0, 1]) + 0.1 * random.normal() })
+    let program = try TwoLayerProgram(
+      x: x, loss: LossKind.squared.makeLoss(targets: y), kind: .squared, λ: 0.05,
+      patterns: .sampled(x, count: 40, seed: 1), isConstrained: true)
+    let solution = try WorkingSetMethod(program, limits: Limits(tolerance: 1e-6)).solve().solution
+    var bounding = GlobalBounding(program)
+    bounding.effort = .quick
+    let bound = try #require(bounding.relaxation(near: solution))
+    guard case .multipliers(let multipliers) = bound.proof else {
+      Issue.record("no multipliers")
+      return
+    }
+    for factor in [1e-12, 1e-3, 778, 1e12] {
+      var scaled = multipliers
+      scaled.θ.scale(by: factor)
+      let value = scaled.value(for: program)
+      #expect(
+        value <= solution.certificate.primal && abs(value - bound.value) <= 1e-6 * bound.value, "\(factor)")
+    }
+    for odd in [Double.nan, .infinity, 1e308, 0] {
+      var broken = multipliers
+      broken.θ[3, 0] = odd
+      #expect(!(broken.value(for: program) > solution.certificate.primal), "\(odd)")
+    }
+  }
+
   @Test("Ranges on a cone hold all of it, and pieces bound what directions in them reach", arguments: 1...12)
   func pieces(_ seed: UInt64) {
     var random = SplitMix64(seed: seed)

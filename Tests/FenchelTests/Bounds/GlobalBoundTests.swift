@@ -50,6 +50,7 @@ struct GlobalBoundTests {
     let global = try #require(result.report.certificate?.global)
     let primal = try #require(result.report.certificate?.primal)
     #expect(global.kind == .exact && global.relativeGap <= 1e-4, "seed \(seed): \(global)")
+    #expect(try verify(result.model, data: data).agrees, "seed \(seed)")
     // All patterns of the data give the optimum over every network.
     var exact = settings(.none)
     exact.lambda = .value(try #require(result.report.lambda))
@@ -171,6 +172,40 @@ struct GlobalBoundTests {
       #expect(try !verify(forged, data: data).agrees, "without \(name)")
       forged.certificate[name] = Tensor(Matrix(1, 1))
       #expect(try !verify(forged, data: data).agrees, "\(name) of another shape")
+    }
+  }
+
+  @Test(
+    "Oracles: bounds of few patterns lie below the known optimum, proofs within 1e-4 of it",
+    arguments: [
+      ("01a_relu2_d2_n8", LossKind.squared), ("01b_relu2_d2_n14", .squared), ("01c_relu2_d2_n20", .squared),
+      ("01d_relu2_slide_n3", .squared), ("01e_relu2_logistic_d2_n12", .logistic),
+    ])
+  func oracles(_ name: String, _ kind: LossKind) throws {
+    let oracle = try OracleTests.Oracle(name)
+    let loss = try kind.makeLoss(targets: oracle.targets(kind))
+    let scale = max(1, abs(oracle.optimal_value))
+    func program(_ patterns: ActivationPatterns) throws -> TwoLayerProgram {
+      try TwoLayerProgram(
+        x: oracle.x, loss: loss, kind: kind, λ: oracle.lambda, patterns: patterns, isConstrained: true)
+    }
+    func solution(_ program: TwoLayerProgram) throws -> Solution<TwoLayerPoint> {
+      try WorkingSetMethod(program, limits: Limits(tolerance: 1e-8)).solve().solution
+    }
+    let whole = try program(.enumerated(oracle.x))
+    let optimum = try solution(whole)
+    // One pattern: the optimum's dual point is known, and proves the bound by a sweep, cones or multipliers.
+    let few = try program(.given(Matrix(1, oracle.x.columns), for: oracle.x))
+    var bounding = GlobalBounding(few)
+    for effort in [BoundEffort.quick, .tight] {
+      bounding.effort = effort
+      let poor = try #require(bounding.search(near: solution(few)).bound)
+      #expect(poor.value <= oracle.optimal_value + 1e-9 * scale)
+      let exact = try #require(bounding.search(near: optimum).bound)
+      #expect(exact.value <= oracle.optimal_value + 1e-6 * scale)
+      #expect(exact.value >= oracle.optimal_value - 1e-4 * scale, "\(exact.value)")
+      let relaxed = try #require(bounding.relaxation(near: solution(few)))
+      #expect(relaxed.value <= oracle.optimal_value + 1e-9 * scale && relaxed.value > 0, "\(relaxed.value)")
     }
   }
 
