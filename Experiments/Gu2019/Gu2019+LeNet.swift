@@ -9,6 +9,8 @@ struct LeNetStudy {
   let epochs: Int
   let paper: (fenchel: Double, adam: Double, sgd: Double)
   let accuracies: ClosedRange<Double>
+  /// η and λ of the lifted network, where they are not the defaults.
+  var own: (share: Double, λ: Double)?
   /// Changes of the training images, the same for all methods.
   var augmentation: Augmentation?
 
@@ -32,6 +34,7 @@ struct LeNetStudy {
     let (length, batch) = options.isQuick ? (10, 50) : (epochs, 500)
     var fenchel = LiftedSettings(plan: plan)
     (fenchel.epochs, fenchel.batchSize) = (length, batch)
+    if let own, !options.isQuick { (fenchel.batched.stepShare, fenchel.batched.λ) = (own.share, own.λ) }
     func ordinary(_ optimizer: Optimizer, _ rate: Double) -> OrdinaryTraining {
       OrdinaryTraining(optimizer: optimizer, epochs: length, batchSize: batch, learningRate: rate)
     }
@@ -57,7 +60,12 @@ struct LeNetStudy {
         : "LeNet-5 with averages and ReLU, images in the middle of 32 × 32; \(length) epochs in batches of 500",
       "Xavier’s weights, biases 0.1; \(seeds.count) seeds, the same for all"
         + (augmentation.map { "; training images changed anew in every epoch (\($0)), for all methods" } ?? ""),
-      "Fenchel: the defaults of --model fenchel for networks with convolutions; Adam and SGD with the paper’s learning rates",
+      "Fenchel: the defaults of --model fenchel for networks with convolutions"
+        + (own.map {
+          options.isQuick
+            ? "" : ", but share = \($0.share) and λ = \($0.λ), chosen on training images held out"
+        } ?? "")
+        + "; Adam and SGD with the paper’s learning rates",
     ])
     findings.curves = try contest.run(on: images, seeds: seeds, options)
     findings.isComplete = !options.isCancelled

@@ -32,7 +32,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "gu-2019/figure-1", "gu-2019/figure-2", "gu-2019/figure-3", "gu-2019/figure-4", "gu-2019/deep-networks",
+    "gu-2019/figure-1", "gu-2019/figure-2", "gu-2019/figure-3", "gu-2019/figure-4",
+    "gu-2019/figure-4-augmented", "gu-2019/deep-networks",
     "askari-2018/figure-1",
   ])
   func quickRunsMeasureEveryMethod(name: String) throws {
