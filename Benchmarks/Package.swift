@@ -21,6 +21,13 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(
+      name: "Lifted",
+      dependencies: [
+        .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
+        .product(name: "ConvexOptimization", package: "fenchel"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
       name: "Networks",
       dependencies: [
         .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),

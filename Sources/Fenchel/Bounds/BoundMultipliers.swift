@@ -64,8 +64,8 @@ public struct BoundMultipliers: Sendable {
     return MeasuredDual(θ: feasible, lengths: most)
   }
 
-  /// An upper bound on the maximum over a piece, with a row of θ for each of X, for any numbers in the multipliers: what breaks their conditions is
-  /// replaced. Cost n d² + d³, and of the ranges where there are cuts.
+  /// An upper bound on the maximum over a piece, with a row of θ for each of X, for any numbers in the multipliers: what
+  /// breaks their conditions is replaced. Cost n d² + d³, and of the ranges where there are cuts.
   package func bound(_ x: Matrix<Double>, piece: Piece) -> Double {
     let (n, d) = (x.rows, x.columns)
     let u = Double.ulpOfOne / 2
@@ -102,6 +102,7 @@ public struct BoundMultipliers: Sendable {
     let total = (constant.value + most + rounding) * (1 + 8 * u) + .leastNormalMagnitude
     return total.isFinite ? max(0, total) : .infinity
   }
+
   private static func weightedSum(_ x: Matrix<Double>, _ weights: [Double]) -> [Double] {
     let d = x.columns
     var result = [Double](repeating: 0, count: d)

@@ -7,7 +7,8 @@ import LinearAlgebra
 /// c_i < 0 at most c_i α_i x_iᵀw for any 0 ≤ α_i ≤ 1. So the sum is at most Σ_k a_k q_k, and this at most ‖p‖ for every p with
 /// v_kᵀp ≥ q_k. What p misses of that, and what sums in plain loops may have rounded, counts Σ_k a_k ‖v_k‖ ≤ 1/h times, where
 /// h = min_k v_kᵀu/‖v_k‖ for a unit vector u. Vectors of cones are sums of two others times powers of two; where such a sum
-/// would have to be rounded the check fails, so that the cones leave no direction out.
+/// would have to be rounded the check fails, so that the cones leave no direction out. It fails too where it takes more cones
+/// than it may: then nothing is known.
 ///
 /// Cost of a cone: some 20 d m for m samples that change sign on it, and 2ᵈ d² at most.
 package struct ConeCheck {
@@ -37,7 +38,7 @@ package struct ConeCheck {
     let d = basis.rows
     self.d = d
     self.most = 0
-    var lost = 0.0
+    var lost = 0.0  // by what is put in place of X and c
     var places: [[Int64]: Int] = [:]
     let u = Double.ulpOfOne
     for i in 0..<x.rows where c[i] != 0 {
@@ -65,9 +66,11 @@ package struct ConeCheck {
       let difference = (0..<d).map { coordinates[$0] - scale * self.x[place * d + $0] }
       lost += abs(c[i]) * (StrictArithmetic.norm(difference) + 8 * u * length)
       self.c[place] += c[i] * scale
+      lost += 2 * u * (abs(self.c[place]) * squares[place].squareRoot() + abs(c[i]) * length)
     }
     let sizes = zip(self.c, squares).reduce(0) { $0 + abs($1.0) * $1.1.squareRoot() }
-    self.most = ((most - lost * (1 + 4 * Double(x.rows) * u)) / Self.norm(basis)) * (1 - 8 * u)
+    let rest = most - lost * (1 + 4 * Double(x.rows) * u)
+    self.most = d == 0 ? rest : (rest / Self.norm(basis)) * (1 - 8 * u)
     rounding = 0.51 * Double(squares.count + 2 * d + 20) * u * sizes + u * lost
   }
 
@@ -102,8 +105,11 @@ package struct ConeCheck {
     case open(Int, Int)
   }
 
+  /// Cones that a check may take where a search took so many.
+  package static func limit(_ cones: Int) -> Int { 8 * max(0, cones) + 20_000 }
+
   /// Whether U holds; false too where it takes more cones to say so.
-  package mutating func holds(cones limit: Int) -> Bool {
+  package mutating func holds(cones limit: Int, shouldContinue: () -> Bool = { true }) -> Bool {
     guard most >= 0 else { return false }
     guard !c.isEmpty else { return true }
     var open = (0..<1 << d).map { orthant in
@@ -114,7 +120,7 @@ package struct ConeCheck {
       )
     }
     while !open.isEmpty {
-      guard cones < limit else { return false }
+      guard cones < limit, shouldContinue() else { return false }
       var batch = Array(open.suffix(128))
       open.removeLast(batch.count)
       cones += batch.count
@@ -165,15 +171,15 @@ package struct ConeCheck {
     }
   }
 
-  /// Room for the work on one cone: the unit vectors of the v_k and their products; x_iᵀv_k/‖v_k‖ and α_i of the samples that
-  /// change sign; q, a, p, and what solving for a takes.
+  /// Room for the work on one cone: the unit vectors of the v_k; an orthonormal basis of some of them, and their coordinates;
+  /// x_iᵀv_k/‖v_k‖ and α_i of the samples that change sign; q, p, and a right side.
   private struct Room {
-    let unit, gram, q, a, p, factor, values, α: UnsafeMutablePointer<Double>
+    let unit, basis, factor, q, a, p, values, α: UnsafeMutablePointer<Double>
 
     static func size(_ d: Int, _ n: Int) -> Int { 3 * d * d + 3 * d + n * (d + 1) }
 
     init(_ start: UnsafeMutablePointer<Double>, _ d: Int, _ n: Int) {
-      (unit, gram, factor) = (start, start + d * d, start + 2 * d * d)
+      (unit, basis, factor) = (start, start + d * d, start + 2 * d * d)
       q = start + 3 * d * d
       (a, p) = (q + d, q + 2 * d)
       values = p + d
@@ -205,7 +211,7 @@ package struct ConeCheck {
     return value(cone, room) > most ? .refuted : edge(cone, room)
   }
 
-  /// The unit vectors of a cone and their products; h, nil where it is not surely above zero.
+  /// The unit vectors of a cone; h, nil where it is not surely above zero.
   private func height(_ vectors: [Double], _ room: Room) -> Double? {
     let unit = room.unit
     for k in 0..<d {
@@ -220,7 +226,6 @@ package struct ConeCheck {
     var height = Double.infinity
     for j in 0..<d {
       height = min(height, dot(unit + j * d, room.p) / length)
-      for k in 0..<d { room.gram[j * d + k] = dot(unit + j * d, unit + k * d) }
     }
     let least = height - Self.unitError
     return least > 1e-12 ? least : nil
@@ -269,55 +274,58 @@ package struct ConeCheck {
   /// with `members`.
   private func project(_ room: Room, _ height: Double, from members: inout Int) -> Double {
     if solve(members, room) {
-      let (bound, isExact) = self.bound(members, room, height)
+      let (bound, isExact) = self.bound(room, height)
       if isExact { return bound }
     }
     var best = Double.infinity
     for choice in 0..<1 << d where solve(choice, room) {
-      let (bound, isExact) = self.bound(choice, room, height)
+      let (bound, isExact) = self.bound(room, height)
       if bound < best { (best, members) = (bound, choice) }
       if isExact { return bound }
     }
     guard best < .infinity, solve(members, room) else { return best }
-    return bound(members, room, height).bound
+    return bound(room, height).bound
   }
 
-  /// a where only `members` are not zero; whether these are positive.
+  /// p, the shortest vector with v_kᵀp = q_k‖v_k‖ for the `members` k, from their QR factorisation; whether it is a
+  /// combination of them without negative coefficients.
   private func solve(_ members: Int, _ room: Room) -> Bool {
-    let (a, factor, gram) = (room.a, room.factor, room.gram)
-    for j in 0..<d where members >> j & 1 == 1 {
-      var right = room.q[j]
-      for k in 0...j where members >> k & 1 == 1 {
-        var sum = gram[j * d + k]
-        for l in 0..<k where members >> l & 1 == 1 { sum -= factor[j * d + l] * factor[k * d + l] }
-        if k < j {
-          factor[j * d + k] = sum / factor[k * d + k]
-          right -= factor[j * d + k] * a[k]
-        } else {
-          guard sum > 1e-14 else { return false }
-          factor[j * d + j] = sum.squareRoot()
+    let (basis, factor, a, p) = (room.basis, room.factor, room.a, room.p)
+    for i in 0..<d { p[i] = 0 }
+    for k in 0..<d where members >> k & 1 == 1 {
+      let own = basis + k * d
+      for i in 0..<d { own[i] = room.unit[k * d + i] }
+      for _ in 0..<2 {
+        for l in 0..<k where members >> l & 1 == 1 {
+          let along = dot(basis + l * d, own)
+          for i in 0..<d { own[i] -= along * basis[l * d + i] }
         }
       }
-      a[j] = right / factor[j * d + j]
+      let length = norm(own)
+      guard length > 1e-13 else { return false }
+      for i in 0..<d { own[i] /= length }
+      var right = room.q[k]
+      for l in 0..<k where members >> l & 1 == 1 {
+        factor[k * d + l] = dot(basis + l * d, room.unit + k * d)
+        right -= factor[k * d + l] * a[l]
+      }
+      factor[k * d + k] = length
+      a[k] = right / length
+      for i in 0..<d { p[i] += a[k] * own[i] }
     }
-    for j in (0..<d).reversed() where members >> j & 1 == 1 {
-      for k in j + 1..<max(d, j + 1) where members >> k & 1 == 1 { a[j] -= factor[k * d + j] * a[k] }
-      a[j] /= factor[j * d + j]
-      guard a[j] >= 0 else { return false }
+    for k in (0..<d).reversed() where members >> k & 1 == 1 {
+      for l in k + 1..<max(d, k + 1) where members >> l & 1 == 1 { a[k] -= factor[l * d + k] * a[l] }
+      a[k] /= factor[k * d + k]
+      guard a[k] >= 0 else { return false }
     }
     return true
   }
 
-  /// p from the a_k of `members`; what it bounds, and whether it misses nothing but what may be rounding.
-  private func bound(_ members: Int, _ room: Room, _ height: Double) -> (bound: Double, isExact: Bool) {
-    let p = room.p
-    for i in 0..<d {
-      p[i] = 0
-      for k in 0..<d where members >> k & 1 == 1 { p[i] += room.a[k] * room.unit[k * d + i] }
-    }
-    let length = norm(p)
+  /// What p bounds, and whether it misses nothing but what may be rounding.
+  private func bound(_ room: Room, _ height: Double) -> (bound: Double, isExact: Bool) {
+    let length = norm(room.p)
     var missing = 0.0
-    for k in 0..<d { missing = max(missing, room.q[k] - dot(room.unit + k * d, p)) }
+    for k in 0..<d { missing = max(missing, room.q[k] - dot(room.unit + k * d, room.p)) }
     let error = Self.unitError * length + rounding
     return (length * (1 + Self.unitError) + (missing + error) / height, missing <= error)
   }
@@ -360,7 +368,11 @@ package struct ConeCheck {
           let (first, second) = (room.values[s * d + j], room.values[s * d + k])
           if first * second < 0 { loss += c[Int(sample)] * min(abs(first), abs(second)) }
         }
-        let angle = 1 - room.gram[j * d + k]
+        var angle = 0.0  // 1 − cos
+        for a in 0..<d {
+          let difference = room.unit[j * d + a] - room.unit[k * d + a]
+          angle += difference * difference / 2
+        }
         if angle > length { (longest, length) = ((j, k), angle) }
         if loss * angle.squareRoot() > largest { (edge, largest) = ((j, k), loss * angle.squareRoot()) }
       }

@@ -114,7 +114,7 @@ extension GlobalBound {
     guard reduction.rank <= GlobalBounding.mostFeatures else { return nil }
     let θ = strict.feasibleDirection(θ)
     let spread = program.pooling.adjoint(θ)
-    let limit = 8 * max(0, min(cones, BoundEffort.tight.cones)) + 20_000
+    let limit = ConeCheck.limit(min(cones, BoundEffort.tight.cones))
     let most = (0..<program.outputs).map { j in
       [1.0, -1.0].enumerated().reduce(0.0) { largest, side in
         let coefficients = spread.column(j).map { side.element * $0 }

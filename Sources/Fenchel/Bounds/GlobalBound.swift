@@ -28,7 +28,7 @@ public struct GlobalBound: Sendable {
     /// Explicit multipliers, checked by one factorisation for each sign and output, and for each piece of directions.
     case multipliers(BoundMultipliers)
     /// A branch and bound over cones that found no more than `lengths` (c × 2: both signs), for the dual point θ; checked
-    /// by another one with these as its targets, of about so many `cones`.
+    /// by `ConeCheck` with about so many `cones`.
     case cones(θ: Matrix<Double>, lengths: Matrix<Double>, cones: Int)
   }
 }

@@ -12,8 +12,13 @@ package struct GlobalBounding {
 
   /// The largest rank at which cones are cut.
   static var mostFeatures: Int { 6 }
-  /// The relative gap at which a bound counts as a proof of optimality.
+  /// The part of the objective up to which a gap counts as a proof of optimality.
   static var exactness: Double { 1e-4 }
+
+  /// Whether a bound is as near to an objective as that.
+  static func isExact(_ bound: Double, primal: Double) -> Bool { bound >= target(primal) }
+
+  private static func target(_ primal: Double) -> Double { primal - exactness * abs(primal) }
 
   package init(_ program: TwoLayerProgram) {
     self.program = program
@@ -56,18 +61,13 @@ package struct GlobalBounding {
 
   /// The bound of the relaxation; nil where there is none, or the effort allows for none.
   package func relaxation(near solution: Solution<TwoLayerPoint>) -> GlobalBound? {
-    let (bound, seconds) = timed { relax(target: Self.target(solution)) }
+    let (bound, seconds) = timed { relax(target: Self.target(solution.certificate.primal)) }
     return accepted(bound, seconds, solution)
   }
 
   /// Whether a bound proves a solution to be the best there is.
   static func isExact(_ bound: GlobalBound?, for solution: Solution<TwoLayerPoint>) -> Bool {
-    bound.map { $0.value >= target(solution) } ?? false
-  }
-
-  private static func target(_ solution: Solution<TwoLayerPoint>) -> Double {
-    let primal = solution.certificate.primal
-    return primal - exactness * max(1, abs(primal))
+    bound.map { isExact($0.value, primal: solution.certificate.primal) } ?? false
   }
 
   /// A bound above a network's objective would be an error, not a bound.
@@ -180,12 +180,17 @@ extension GlobalBounding {
         let most = maximum(of: coefficients, target, untilViolated) { !share.hasPassed }
         lengths[j, s] = most.bound + reduction.excess(coefficients)
         cones = max(cones, most.cones)
+        if !untilViolated || most.violations.isEmpty && found.count == 0 {
+          lengths[j, s] = shown(lengths[j, s], coefficients, cones: most.cones, until: half)
+        }
         for violation in most.violations {
           found = found.appending(
             NeuronSet(vectors: lifted(violation.direction), signs: [σ], outputs: [j]))
         }
       }
     }
+    // What a search that ended early knows of the maxima is little, and is not shown.
+    if untilViolated, found.count > 0 { return Outcome(bound: nil, found: found) }
     let dual = MeasuredDual(θ: θ, lengths: (0..<c).map { max(lengths[$0, 0], lengths[$0, 1]) })
     var bound = GlobalBound(
       value: dual.value(strict, λ: λ), proof: .cones(θ: θ, lengths: lengths, cones: cones))
@@ -200,7 +205,7 @@ extension GlobalBounding {
   ) -> (bound: Double, cones: Int, violations: [(value: Double, direction: [Double])]) {
     if reduction.rank == 2 {
       let sweep = AngularSweep(x: reduction.rotated, c: c, target: target)
-      return (sweep.bound * (1 + Self.room), 0, sweep.violations)
+      return (sweep.bound, 0, sweep.violations)
     }
     var search = SphericalBranchAndBound(x: reduction.rotated, c: c, target: target)
     search.run(
@@ -208,8 +213,18 @@ extension GlobalBounding {
     return (search.bound, search.cones, search.violations)
   }
 
-  /// What a maximum known to rounding is raised by: cones come as near only after very many cuts.
-  private static var room: Double { 1e-6 }
+  /// What maxima are raised by: where they are known to rounding, other cones come as near only after very many cuts.
+  private static var rooms: [Double] { [1e-6, 1e-4, 1e-2] }
+
+  /// A length raised until `ConeCheck` shows it, so that no bound is told which `verify` would not find; infinite where it does not.
+  private func shown(_ length: Double, _ c: [Double], cones: Int, until deadline: Deadline) -> Double {
+    for room in Self.rooms where !deadline.hasPassed {
+      let raised = length * (1 + room)
+      var check = ConeCheck(x: program.x, c: c, most: raised, basis: reduction.basis)
+      if check.holds(cones: ConeCheck.limit(cones), shouldContinue: { !deadline.hasPassed }) { return raised }
+    }
+    return .infinity
+  }
 
   /// A direction in the features from one in the rotated ones: Q v, by the rows of X that span.
   private func lifted(_ v: [Double]) -> Matrix<Double> {

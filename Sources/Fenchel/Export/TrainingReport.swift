@@ -117,7 +117,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
     public enum Kind: String, Codable, Sendable {
       /// The network is no further from the best of any width than the gap says.
       case certified
-      /// The gap is at most 1e-4: there is no better network to speak of.
+      /// The gap is at most 1e-4 of the objective: there is no better network to speak of.
       case exact
     }
 
@@ -125,7 +125,7 @@ public struct TrainingReport: Codable, Sendable, Equatable {
       self.bound = bound.value
       let gap = (primal - bound.value) / max(1, abs(primal))
       relativeGap = gap
-      kind = gap <= GlobalBounding.exactness ? .exact : .certified
+      kind = GlobalBounding.isExact(bound.value, primal: primal) ? .exact : .certified
       shared = bound.sharedValue.flatMap { $0.isFinite ? $0 : nil }
       seconds = bound.seconds
       switch bound.proof {

@@ -132,6 +132,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
     loss.gradient(at: t, into: &gradient)
     var step = x.pullBack(gradient)
     metrics[last].divide(&step, activity: [], proximity: 2 * γ, samples: Element(x.samples))
+    shrink(last)
     network.weights[last].add(-1, step)
   }
 
@@ -154,16 +155,27 @@ struct BatchDescent<Element: Scalar>: Resumable {
       &step, activity: activity.map { λ[l] * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.samples))
     velocities[l].scale(by: Element(settings.momentum))
     velocities[l].add(-(share(of: step, l) ?? relaxation * λ[l]), step)
+    shrink(l)
     network.weights[l].add(1, velocities[l])
+  }
+
+  /// The proximal step of a ridge on the weights of layer l, measured like the steps: W ← W/(1 + κη).
+  private mutating func shrink(_ l: Int) {
+    guard let η = stepShare, settings.ridge > 0 else { return }
+    network.weights[l].scale(by: 1 / (1 + Element(settings.ridge * η)))
+  }
+
+  /// η now.
+  private var stepShare: Double? {
+    settings.stepShare.map { $0 * (1 - progress * (1 - BatchDescentSettings.lastShare)) / Double(caution) }
   }
 
   /// What makes a step η of the length of the weights, where steps are measured so.
   private func share(of step: Matrix<Element>, _ l: Int) -> Element? {
-    guard let η = settings.stepShare else { return nil }
+    guard let η = stepShare else { return nil }
     let length = step.frobeniusNorm
     guard length > 0, length.isFinite else { return 0 }
-    let rate = η * (1 - progress * (1 - BatchDescentSettings.lastShare)) / Double(caution)
-    return Element(rate) * network.weights[l].frobeniusNorm / length
+    return Element(η) * network.weights[l].frobeniusNorm / length
   }
 
   /// Factorises a layer's metric anew where that is due. The last layer's is that of the batch, always: its whole steps
@@ -217,6 +229,8 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public var stepShare: Double?
   /// δ, where η is given.
   public var damping = 0.1
+  /// κ, where η is given: weights are divided by 1 + κη with every step.
+  public var ridge = 0.0
   /// λ_{l+1}/λ_l where layer l + 1 is a convolution or sees averages.
   public var imagePull = 5.0
   /// The share of η that is left at the end of a run.

@@ -7,7 +7,7 @@ extension LiftedSettings: RelativeSettings {
       RelativeNumber("momentum", \.batched.momentum, .belowOne),
       RelativeNumber("relaxation", \.batched.relaxation), RelativeNumber("rho", \.ρ),
       RelativeNumber("share", \.stepShareOrNone), RelativeNumber("damping", \.batched.damping),
-      RelativeNumber("pull", \.batched.imagePull),
+      RelativeNumber("pull", \.batched.imagePull), RelativeNumber("ridge", \.batched.ridge, .nonnegative),
     ]
   }
 

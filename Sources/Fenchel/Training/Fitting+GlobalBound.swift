@@ -61,8 +61,9 @@ extension Fitting {
   /// The fit with a program that has its patterns, solved from its solution, finely enough that its own gap spoils no proof;
   /// nil where that made it no better.
   private func solvedFinely(_ fit: Fit, _ program: TwoLayerProgram, _ seconds: Double?) throws -> Fit? {
+    let small = max(1e-6, min(1, abs(fit.solution.certificate.primal)))  // gaps are told in parts of at least one
     let limits = Limits(
-      tolerance: min(settings.tolerance, GlobalBounding.exactness / 5), maximumIterations: 100_000,
+      tolerance: min(settings.tolerance, GlobalBounding.exactness / 5 * small), maximumIterations: 100_000,
       seconds: seconds, cancellation: cancellation)
     let solving = ProgramSolving(
       solver: settings.solver, limits: limits, maximumBytes: settings.memoryLimit, progress: progress)

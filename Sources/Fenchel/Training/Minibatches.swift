@@ -15,7 +15,7 @@ public struct Minibatches: Sendable, Equatable {
     self.seed = seed
   }
 
-  /// Batches in an epoch; the last may be smaller.
+  /// Batches in an epoch: as few as the batch size allows, of the same size, or one sample less.
   public var count: Int { (samples + batchSize - 1) / batchSize }
 
   /// Streams of the seed that epochs draw from begin here, far from those of initial weights.
@@ -25,6 +25,6 @@ public struct Minibatches: Sendable, Equatable {
   public func epoch(_ epoch: Int) -> [ArraySlice<Int>] {
     guard batchSize < samples else { return [ArraySlice(0..<samples)] }
     let order = Philox(seed: seed, stream: Self.firstStream + UInt64(epoch)).permutation(of: samples)
-    return (0..<count).map { order[Parallel.range(ofTile: $0, size: batchSize, count: samples)] }
+    return (0..<count).map { order[$0 * samples / count..<($0 + 1) * samples / count] }
   }
 }

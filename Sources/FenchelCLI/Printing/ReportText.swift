@@ -13,7 +13,7 @@ struct ReportText {
     ]
     if let certificate { lines.append((label: "certificate", text: certificate)) }
     if let bound { lines.append((label: "any width", text: bound)) }
-    if let sharedBound { lines.append((label: "", text: sharedBound)) }
+    if let sharedBound { lines.append((label: bound == nil ? "any width" : "", text: sharedBound)) }
     if let refinement { lines.append((label: "refinement", text: refinement)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
@@ -90,7 +90,9 @@ struct ReportText {
     let patterns = report.patterns.map { "\($0.count) patterns" }
     let scope =
       proof.scope == .exact
-      ? "for networks of any width" + (patterns.map { " (all \($0))" } ?? "")
+      ? "for networks of any width"
+        + (report.outputs > 1 && report.model.hasCones ? ", a neuron feeding one output" : "")
+        + (patterns.map { " (all \($0))" } ?? "")
       : "for these \(patterns ?? "patterns") only"
     return "\(Format.number(proof.dual)) ≤ optimum ≤ \(Format.number(proof.primal)) · "
       + "relative gap \(Format.scientific(proof.relativeGap)) · \(scope)"
@@ -113,7 +115,8 @@ struct ReportText {
   /// The bound over networks whose neurons may feed several outputs.
   private var sharedBound: String? {
     report.certificate?.global?.shared.map {
-      "≥ \(Format.number($0)) where neurons may feed several outputs · a weak bound"
+      "\(bound == nil ? "every network's objective " : "")≥ \(Format.number($0)) where neurons may feed several outputs · "
+        + "a weak bound"
     }
   }
 

@@ -129,6 +129,40 @@ struct GlobalBoundTests {
     #expect(one.report.certificate?.global?.kind == .exact)
   }
 
+  @Test(
+    "What train says of any width verify finds again: no feature at all, small and large numbers, small λ",
+    arguments: [LossKind.squared, .absolute, .quantile, .hinge], 1...6 as ClosedRange<UInt64>)
+  func agreement(_ kind: LossKind, _ seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let (n, d) = (5 + 5 * Int(seed), Int(seed % 4) + 1)
+    var x: Matrix<Double> = random.matrix(n, d)
+    switch seed {
+    case 1: x.scale(by: 0)
+    case 2: x.scale(by: 1e-4)
+    case 3: for i in 0..<x.count { x.storage[i].round() }
+    case 4: x.scale(by: 1e4)
+    default: break
+    }
+    let y = (0..<n).map { _ in kind == .hinge ? Double(random.next() % 2) : random.normal() }
+    let data = try table(x, kind == .hinge ? [0, 1] + y.dropFirst(2) : y, classes: kind == .hinge)
+    for (ratio, patterns) in [(0.3, PatternChoice.refine), (1e-4, .sampled(20))] {
+      var settings = settings(ratio: ratio)
+      (settings.loss, settings.patterns) = (kind, patterns)
+      let model = try train(data, settings: settings).model
+      let result = try verify(model, data: data)
+      #expect(result.agrees, "\(ratio): \(result.falseStatements)")
+      // A model without cones has no such bound, whatever its file says.
+      settings.model = .gatedReLU
+      settings.patterns = .sampled(4)
+      settings.lambda = .value(try #require(model.report.lambda))
+      var gated = try train(data, settings: settings).model
+      guard let global = model.report.certificate?.global, seed > 1 else { continue }
+      gated.certificate.merge(model.certificate.filter { $0.key.hasPrefix("bound.") }) { own, _ in own }
+      gated.report.certificate?.global = global
+      #expect(try !verify(gated, data: data).agrees)
+    }
+  }
+
   @Test("No effort and no time: no bound, or a poor one; gated networks have none")
   func efforts() throws {
     let (x, y) = planted(30, 8, noise: 0.1, seed: 1)

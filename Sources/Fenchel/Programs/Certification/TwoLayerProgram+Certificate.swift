@@ -155,38 +155,38 @@ extension StrictLoss {
     return result
   }
 
-  /// The t in [0, limit] that maximises the concave function −ℓ*(−tθ), by golden section, with the value there.
-  /// Any t gives a valid bound; t = 0 is always feasible.
+  /// The t in [0, limit] that maximises the concave function −ℓ*(−tθ), by golden section, with the value there: the best of all
+  /// that are met. Any t gives a valid bound; t = 0 is always feasible.
   func bestScale(_ θ: Matrix<Double>, upTo limit: Double) -> (scale: Double, value: Double) {
-    var candidates = [0.0, min(1, limit), limit]
+    var best = (scale: 0.0, value: -Double.infinity)
+    func value(_ t: Double) -> Double {
+      let value = dualObjective(θ, scaledBy: t) + 0  // no minus zero
+      if value > best.value { best = (t, value) }
+      return value
+    }
+    for t in [0, min(1, limit), limit] { _ = value(t) }
     let golden = (5.0.squareRoot() - 1) / 2
     var (low, high) = (0.0, min(limit, 4))
     var (left, right) = (high - golden * high, golden * high)
-    var (leftValue, rightValue) = (dualObjective(θ, scaledBy: left), dualObjective(θ, scaledBy: right))
-    for _ in 0..<48 {
+    var (leftValue, rightValue) = (value(left), value(right))
+    for _ in 0..<64 {
       if leftValue >= rightValue, leftValue > -.infinity {
         high = right
         (right, rightValue) = (left, leftValue)
         left = high - golden * (high - low)
-        leftValue = dualObjective(θ, scaledBy: left)
+        leftValue = value(left)
       } else if leftValue == -.infinity {
         // The domain is an interval that contains 0: move towards it.
         high = left
         left = high - golden * (high - low)
         right = low + golden * (high - low)
-        (leftValue, rightValue) = (dualObjective(θ, scaledBy: left), dualObjective(θ, scaledBy: right))
+        (leftValue, rightValue) = (value(left), value(right))
       } else {
         low = left
         (left, leftValue) = (right, rightValue)
         right = low + golden * (high - low)
-        rightValue = dualObjective(θ, scaledBy: right)
+        rightValue = value(right)
       }
-    }
-    candidates.append((low + high) / 2)
-    var best = (scale: 0.0, value: -Double.infinity)
-    for t in candidates {
-      let value = dualObjective(θ, scaledBy: t) + 0  // no minus zero
-      if value > best.value { best = (t, value) }
     }
     return best
   }
