@@ -9,10 +9,23 @@ struct LeNetStudy {
   let epochs: Int
   let paper: (fenchel: Double, adam: Double, sgd: Double)
   let accuracies: ClosedRange<Double>
-  /// η and λ of the lifted network, where they are not the defaults.
-  var own: (share: Double, λ: Double)?
+  /// Numbers of the lifted network that are not the defaults.
+  var own: Numbers?
   /// Changes of the training images, the same for all methods.
   var augmentation: Augmentation?
+
+  /// η, λ, and κ of the ridge.
+  struct Numbers: CustomStringConvertible {
+    var share: Double
+    var λ: Double
+    var ridge: Double
+
+    func apply(to settings: inout BatchDescentSettings) {
+      (settings.stepShare, settings.λ, settings.ridge) = (share, λ, ridge)
+    }
+
+    var description: String { "share = \(share), λ = \(λ), ridge = \(ridge)" }
+  }
 
   static let openPoints =
     Gu2019.openPoints + [
@@ -34,7 +47,7 @@ struct LeNetStudy {
     let (length, batch) = options.isQuick ? (10, 50) : (epochs, 500)
     var fenchel = LiftedSettings(plan: plan)
     (fenchel.epochs, fenchel.batchSize) = (length, batch)
-    if let own, !options.isQuick { (fenchel.batched.stepShare, fenchel.batched.λ) = (own.share, own.λ) }
+    if !options.isQuick { own?.apply(to: &fenchel.batched) }
     func ordinary(_ optimizer: Optimizer, _ rate: Double) -> OrdinaryTraining {
       OrdinaryTraining(optimizer: optimizer, epochs: length, batchSize: batch, learningRate: rate)
     }
@@ -61,10 +74,7 @@ struct LeNetStudy {
       "Xavier’s weights, biases 0.1; \(seeds.count) seeds, the same for all"
         + (augmentation.map { "; training images changed anew in every epoch (\($0)), for all methods" } ?? ""),
       "Fenchel: the defaults of --model fenchel for networks with convolutions"
-        + (own.map {
-          options.isQuick
-            ? "" : ", but share = \($0.share) and λ = \($0.λ), chosen on training images held out"
-        } ?? "")
+        + (own.map { options.isQuick ? "" : ", but \($0), chosen on training images held out" } ?? "")
         + "; Adam and SGD with the paper’s learning rates",
     ])
     findings.curves = try contest.run(on: images, seeds: seeds, options)
