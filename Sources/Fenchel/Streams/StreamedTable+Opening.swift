@@ -1,4 +1,3 @@
-import CZlib
 import LinearAlgebra
 
 extension StreamedTable {
@@ -153,22 +152,10 @@ extension StreamedTable {
       }
       return file
     }
-    guard let packed = gzopen(path, "rb") else {
-      throw DataError.unreadable(source: path, reason: "cannot be opened")
-    }
-    defer { gzclose(packed) }
     var scratch = try ScratchFile()
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    while true {
-      let count = gzread(packed, &buffer, UInt32(buffer.count))
-      var code: Int32 = 0
-      let message = gzerror(packed, &code).map { String(cString: $0) } ?? ""
-      guard count >= 0, code == Z_OK || code == Z_STREAM_END else {
-        throw DataError.malformed(Location(path), "the compressed data are damaged or cut (\(message))")
-      }
-      guard count > 0 else { break }
-      try buffer.withUnsafeBytes { try scratch.append(UnsafeRawBufferPointer(rebasing: $0[..<Int(count)])) }
-    }
+    let packed = try GzipPieces(name: path)
+    try file.forEachPiece { try packed.take($0) { try scratch.append($0) } }
+    try packed.finish()
     return try scratch.finished(name: path)
   }
 }

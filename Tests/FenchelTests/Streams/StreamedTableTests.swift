@@ -113,6 +113,18 @@ import Testing
       #expect(try streamed.table(of: 0..<2).numbers("b") == Table.read(folder + "/p.csv").numbers("b"))
       try write(Array(packed.dropLast(9)), folder + "/cut.csv.gz")
       expectError(["cut.csv.gz"]) { try StreamedTable.open(folder + "/cut.csv.gz") }
+      try write(packed + [0xDE, 0xAD], folder + "/more.csv.gz")
+      expectError(["more.csv.gz", "follow the end"]) { try StreamedTable.open(folder + "/more.csv.gz") }
+      try write(packed + [0x1F], folder + "/more.csv.gz")
+      expectError(["follow the end"]) { try StreamedTable.open(folder + "/more.csv.gz") }
+      var damaged = packed
+      damaged[packed.count - 7] ^= 1  // the CRC
+      try write(damaged, folder + "/bad.csv.gz")
+      expectError(["bad.csv.gz", "damaged"]) { try StreamedTable.open(folder + "/bad.csv.gz") }
+      // Another member, "5,6\n", and zeros that pad it.
+      let second = [UInt8](base64: "H4sIAAAAAAACAzPVMeMCAGAQL74EAAAA")
+      try write(packed + second + [0, 0, 0], folder + "/two.csv.gz")
+      #expect(try StreamedTable.open(folder + "/two.csv.gz").rows == 3)
       try write([1, 2, 3], folder + "/no.csv.gz")
       expectError(["not a gzip file"]) { try StreamedTable.open(folder + "/no.csv.gz") }
     }
