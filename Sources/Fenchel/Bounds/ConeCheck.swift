@@ -106,7 +106,7 @@ package struct ConeCheck {
   }
 
   /// Cones that a check may take where a search took so many.
-  package static func limit(_ cones: Int) -> Int { 8 * max(0, cones) + 20_000 }
+  package static func limit(_ cones: Int) -> Int { 4 * max(0, cones) + 5000 }
 
   /// Whether U holds; false too where it takes more cones to say so.
   package mutating func holds(cones limit: Int, shouldContinue: () -> Bool = { true }) -> Bool {
@@ -270,39 +270,40 @@ package struct ConeCheck {
     }
   }
 
-  /// p = Σ_k a_k v_k/‖v_k‖, a ≥ 0, and the bound that it gives: the least over all choices of which a_k are not zero, beginning
-  /// with `members`.
+  /// p = Σ_k a_k v_k/‖v_k‖, a ≥ 0, and the bound that it gives, beginning with `members` as those k whose a_k are not zero: they
+  /// leave where a_k < 0, and the k that p misses most comes in. Where that goes around in circles all choices are tried.
   private func project(_ room: Room, _ height: Double, from members: inout Int) -> Double {
-    if solve(members, room) {
-      let (bound, isExact) = self.bound(room, height)
-      if isExact { return bound }
+    for _ in 0..<4 * d {
+      if let negative = solve(members, room) {
+        members &= ~(1 << negative)
+        continue
+      }
+      let (bound, missed) = self.bound(room, height)
+      guard let missed else { return bound }
+      guard members >> missed & 1 == 0 else { break }
+      members |= 1 << missed
     }
     var best = Double.infinity
-    for choice in 0..<1 << d where solve(choice, room) {
-      let (bound, isExact) = self.bound(room, height)
+    for choice in 0..<1 << d where solve(choice, room) == nil {
+      let (bound, missed) = self.bound(room, height)
       if bound < best { (best, members) = (bound, choice) }
-      if isExact { return bound }
+      if missed == nil { return bound }
     }
-    guard best < .infinity, solve(members, room) else { return best }
+    guard best < .infinity, solve(members, room) == nil else { return best }
     return bound(room, height).bound
   }
 
-  /// p, the shortest vector with v_kᵀp = q_k‖v_k‖ for the `members` k, from their QR factorisation; whether it is a
-  /// combination of them without negative coefficients.
-  private func solve(_ members: Int, _ room: Room) -> Bool {
+  /// p, the shortest vector with v_kᵀp = q_k‖v_k‖ for the `members` k, from their QR factorisation. Returns a member whose
+  /// coefficient is negative, or that depends on those before it; nil where there is none.
+  private func solve(_ members: Int, _ room: Room) -> Int? {
     let (basis, factor, a, p) = (room.basis, room.factor, room.a, room.p)
     for i in 0..<d { p[i] = 0 }
     for k in 0..<d where members >> k & 1 == 1 {
       let own = basis + k * d
       for i in 0..<d { own[i] = room.unit[k * d + i] }
-      for _ in 0..<2 {
-        for l in 0..<k where members >> l & 1 == 1 {
-          let along = dot(basis + l * d, own)
-          for i in 0..<d { own[i] -= along * basis[l * d + i] }
-        }
-      }
-      let length = norm(own)
-      guard length > 1e-13 else { return false }
+      var length = orthogonalise(own, k, members, room)
+      if length < 0.1 { length = orthogonalise(own, k, members, room) }
+      guard length > 1e-13 else { return k }
       for i in 0..<d { own[i] /= length }
       var right = room.q[k]
       for l in 0..<k where members >> l & 1 == 1 {
@@ -313,21 +314,36 @@ package struct ConeCheck {
       a[k] = right / length
       for i in 0..<d { p[i] += a[k] * own[i] }
     }
+    var (worst, least) = (Int?.none, 0.0)
     for k in (0..<d).reversed() where members >> k & 1 == 1 {
       for l in k + 1..<max(d, k + 1) where members >> l & 1 == 1 { a[k] -= factor[l * d + k] * a[l] }
       a[k] /= factor[k * d + k]
-      guard a[k] >= 0 else { return false }
+      if a[k] < least { (worst, least) = (k, a[k]) }
     }
-    return true
+    return worst
   }
 
-  /// What p bounds, and whether it misses nothing but what may be rounding.
-  private func bound(_ room: Room, _ height: Double) -> (bound: Double, isExact: Bool) {
+  /// Takes what a vector has of the basis vectors of members before k out of it; its length then.
+  private func orthogonalise(_ own: UnsafeMutablePointer<Double>, _ k: Int, _ members: Int, _ room: Room)
+    -> Double
+  {
+    for l in 0..<k where members >> l & 1 == 1 {
+      let along = dot(room.basis + l * d, own)
+      for i in 0..<d { own[i] -= along * room.basis[l * d + i] }
+    }
+    return norm(own)
+  }
+
+  /// What p bounds, and the k that it misses most, nil where it misses nothing but what may be rounding.
+  private func bound(_ room: Room, _ height: Double) -> (bound: Double, missed: Int?) {
     let length = norm(room.p)
-    var missing = 0.0
-    for k in 0..<d { missing = max(missing, room.q[k] - dot(room.unit + k * d, room.p)) }
+    var (missing, missed) = (0.0, 0)
+    for k in 0..<d {
+      let rest = room.q[k] - dot(room.unit + k * d, room.p)
+      if rest > missing { (missing, missed) = (rest, k) }
+    }
     let error = Self.unitError * length + rounding
-    return (length * (1 + Self.unitError) + (missing + error) / height, missing <= error)
+    return (length * (1 + Self.unitError) + (missing + error) / height, missing <= error ? nil : missed)
   }
 
   /// One pass over the α_i: each to where p would be shortest.

@@ -37,7 +37,7 @@ extension GlobalBound {
   /// all patterns.
   ///
   /// Multipliers are evaluated; the stored lengths are shown to hold at the stored dual point by cutting cones anew
-  /// (`ConeCheck`), until eight times as many are spent as before.
+  /// (`ConeCheck`), until `ConeCheck.limit` are spent.
   static func recomputed(
     from tensors: [String: Tensor], _ summary: TrainingReport.GlobalSummary, _ program: TwoLayerProgram,
     dual: Double
