@@ -126,4 +126,19 @@ struct fenchel_kernel {
 FENCHEL_IMAGE_KERNELS(float, s)
 FENCHEL_IMAGE_KERNELS(double, d)
 
+/* The ends of the intervals of `AbsoluteIntervals` and their derivatives: `state` has the rows low, its derivatives in z,
+   √(τq) and q, high, its derivatives in z, √(τq) and τ, of n entries each; nu = ‖u‖, ratio = ‖u‖/‖V‖, size = τ = ‖u‖‖V‖. */
+void fenchel_interval_ends_d(long n, const double *width, const double *tilt, const double *rise, const double *side,
+                             const double *z, const double *root, double nu, double ratio, double size, double eps,
+                             int is_cut, double *state);
+
+/* The derivatives of −½Σ c_i (z_i + t_i), t_i the upper end where c_i > 0, else the lower one: in z, through √q as a factor of
+   the images, and the sums in ‖u‖ and ‖V‖. */
+void fenchel_interval_slopes_d(long n, const double *c, const double *root, const double *state, double nu, double size,
+                               double *dz, double *m, double *growth, double *stretch);
+
+/* norm_i ← √(Σ_l a_li² + 1e-300) for A: rows × n, and a_li ← a_li m_i + u_l v_i. */
+void fenchel_column_norms_d(long rows, long n, const double *a, double *norm);
+void fenchel_scale_columns_d(long rows, long n, double *a, const double *m, const double *u, const double *v);
+
 #endif

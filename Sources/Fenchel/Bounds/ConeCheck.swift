@@ -52,6 +52,10 @@ package struct ConeCheck {
       let size = StrictArithmetic.norm(row)
       lost += abs(c[i]) * (StrictArithmetic.norm(rest) + 4 * Double(d + 4) * u * size)
       let length = StrictArithmetic.norm(coordinates)
+      guard length.isFinite else {
+        lost = .infinity
+        continue
+      }
       guard length > 0 else { continue }
       // Samples of one direction count as one.
       let key = coordinates.map { Int64(($0 / length * 1e10).rounded()) }

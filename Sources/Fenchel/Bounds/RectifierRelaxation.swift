@@ -83,7 +83,8 @@ package struct RectifierRelaxation {
   package mutating func value(at point: [Double], into gradient: inout [Double]) -> Double {
     let (count, length, n, c) = (pieces.count, pieceLength, x.rows, minimisers.columns)
     let (x, ε, λ, pooling) = (x, ε, λ, pooling)
-    let work = n * x.columns * width * count
+    // Two sections side by side for each of hundreds of evaluations: below some million multiplications threads only wait.
+    let work = n * x.columns * width * count / 16
     pieces.withMutablePointer { pieces in
       point.withPointer { point in
         Parallel.forEach(tiles: count, work: work) {
@@ -120,11 +121,18 @@ package struct RectifierRelaxation {
     var (lower, upper) = (Matrix<Double>(n, c), Matrix<Double>(n, c))
     for piece in pieces {
       let (j, isPositive) = (piece.output, piece.sign > 0)
-      for (row, state) in piece.states.enumerated() {
-        let i = row / pooling.size
-        let (low, high) = (state.z + state.low, state.z + state.high)
-        lower.storage[i * c + j] += isPositive ? low / 2 : -high / 2
-        upper.storage[i * c + j] += isPositive ? high / 2 : -low / 2
+      let (rows, size) = (x.rows, pooling.size)
+      lower.withMutablePointer { lower in
+        upper.withMutablePointer { upper in
+          piece.intervals.withEnds { z, lows, highs in
+            for row in 0..<rows {
+              let i = row / size * c + j
+              let (low, high) = ((z[row] + lows[row]) / 2, (z[row] + highs[row]) / 2)
+              lower[i] += isPositive ? low : -high
+              upper[i] += isPositive ? high : -low
+            }
+          }
+        }
       }
     }
     var isFree = [Bool](repeating: false, count: n * c)

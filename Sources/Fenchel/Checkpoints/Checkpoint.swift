@@ -104,7 +104,7 @@ extension Checkpoint {
 
 extension TrainingSettings {
   /// The first setting that decides what a run does and that another run does not share: its name, and its value in both.
-  /// Threads, limits and where files lie do not decide; nor do the epochs, unless the learning rates follow from them.
+  /// Threads, limits and where files lie do not decide; nor do the epochs, unless the lengths of steps follow from them.
   func difference(from other: TrainingSettings) throws -> (name: String, own: String, other: String)? {
     let (mine, theirs) = (try deciding.flattened(), try other.deciding.flattened())
     for name in Set(mine.keys).union(theirs.keys).sorted() where mine[name] != theirs[name] {
@@ -113,11 +113,17 @@ extension TrainingSettings {
     return nil
   }
 
+  /// Whether steps are shares of the weights, which fall over the run.
+  private var hasShrinkingSteps: Bool {
+    guard model == .fenchel, let layers else { return false }
+    return layers.architecture?.hasConvolutions == true || layers.numbers?["share"] != nil
+  }
+
   private var deciding: TrainingSettings {
     var settings = self
     (settings.threads, settings.timeLimit, settings.maxMemory) = (nil, nil, nil)
     settings.layers?.initialModel = nil
-    if settings.layers?.schedule != .cosine { settings.layers?.epochs = 0 }
+    if settings.layers?.schedule != .cosine, !hasShrinkingSteps { settings.layers?.epochs = 0 }
     return settings
   }
 

@@ -92,7 +92,9 @@ public struct LayerPlan: Codable, Sendable, Equatable {
       image = needsImages ? plan.image ?? known : nil
       guard needsImages else { return }
       guard let image else { throw LayerPlanError.noImages(features: d) }
-      guard image.count == d else { throw LayerPlanError.image(image, features: d) }
+      guard image.count == d, known == nil || known == image else {
+        throw LayerPlanError.image(image, features: d, known: known)
+      }
       guard let side = plan.side else { return }
       guard case .convolution? = steps.first else { throw LayerPlanError.side(side, image) }
       let missing = side - image.height
@@ -171,7 +173,7 @@ public enum LayerPlanError: Error, CustomStringConvertible, Sendable, Equatable 
   case layer(Int, String, ImageOperatorError)
   case afterDense(Int, String)
   case noImages(features: Int)
-  case image(ImageShape, features: Int)
+  case image(ImageShape, features: Int, known: ImageShape?)
   case side(Int, ImageShape)
 
   public var description: String {
@@ -182,7 +184,9 @@ public enum LayerPlanError: Error, CustomStringConvertible, Sendable, Equatable 
     case .noImages(let features):
       "convolutions need images, and the data are rows of \(features) features; say their shape in the architecture "
         + "file, such as image: 1x28x28"
-    case .image(let shape, let features):
+    case .image(let shape, let features, let known?) where shape.count == features:
+      "the architecture speaks of images of \(shape), the data of \(known); leave out the line image:"
+    case .image(let shape, let features, _):
       "images of \(shape) have \(shape.count) pixels, the data \(features) features; give the shape that they have"
     case .side(let side, let image):
       "images of \(image) cannot be put in the middle of \(side) × \(side) before a first convolution; take images that "

@@ -8,6 +8,8 @@ struct LayerMemory {
   private let ends: (inputs: Double, outputs: Double)
   /// Entries of all weights with their biases, of all squares of as many rows, and of all outputs of a sample.
   private var weights = 0.0, squares = 0.0, width = 0.0
+  /// Entries of an image in its border and of its patches, of the layer that has most: threads make one each.
+  private var patches = 0.0
   private let samples: Double
   /// Samples that are visited together.
   private let batch: Double
@@ -31,6 +33,12 @@ struct LayerMemory {
       let rows = Double(layer.rows) + bias
       weights += rows * Double(layer.columns)
       squares += rows * rows
+      if case .convolution(let convolution) = layer.map {
+        let (framed, positions) = (Double(convolution.frame.shape.count), Double(convolution.positions))
+        patches = max(patches, framed + Double(convolution.patchLength + 1) * positions)
+        // Sums over images are made in so many parts.
+        squares += min(Double(Convolution.parts), Double(problem.rows)) / 4 * rows * rows
+      }
       width += Double(layer.outputs) + bias
     }
     samples = Double(problem.rows)
@@ -48,7 +56,7 @@ struct LayerMemory {
   var bytes: Int {
     let outputs = batch * width
     let data = isStreamed ? 0 : samples * (ends.inputs + ends.outputs)
-    var elements = data + batch * ends.inputs
+    var elements = data + batch * ends.inputs + 2 * Double(Parallel.threads) * patches
     switch (model, optimizer) {
     case (.mlp, .kfac): elements += 10 * weights + 6 * squares + 6 * outputs
     case (.mlp, .lbfgs): elements += 26 * weights + 2 * outputs
@@ -79,6 +87,6 @@ public struct LayerMemoryError: Error, Sendable, Equatable, CustomStringConverti
 
   public var description: String {
     "training these layers needs \(memorySize(needed, .up)), the limit is \(memorySize(limit, .down)): "
-      + "take narrower layers (--hidden), smaller batches (--batch-size), fewer samples, or raise --max-memory"
+      + "take narrower layers (--hidden, or those of the architecture), smaller batches (--batch-size), fewer samples, or raise --max-memory"
   }
 }

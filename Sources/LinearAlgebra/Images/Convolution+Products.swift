@@ -145,7 +145,7 @@ extension Convolution {
     _ count: Int, over images: Int, into target: UnsafeMutablePointer<T>,
     _ body: (Range<Int>, UnsafeMutablePointer<T>) -> Void
   ) {
-    let size = max(1, (images + 15) / 16)
+    let size = max(1, (images + Self.parts - 1) / Self.parts)
     let tiles = Parallel.tiles(of: size, covering: images)
     fill(target, 0, count)
     withTemporary(T.self, count * tiles) { partial in

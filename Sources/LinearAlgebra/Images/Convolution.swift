@@ -38,6 +38,7 @@ public struct Convolution: Sendable, Equatable {
     (self.filters, self.kernelHeight, self.kernelWidth, self.stride) = (
       filters, kernelHeight, kernelWidth, stride
     )
+    try ImageOperatorError.check(shape)
     try ImageOperatorError.check(output)
     try ImageOperatorError.check(
       ImageShape(channels: patchLength, height: output.height, width: output.width))
@@ -62,6 +63,9 @@ public struct Convolution: Sendable, Equatable {
 
   /// Positions of the kernel.
   public var positions: Int { output.height * output.width }
+
+  /// Parts in which sums over images are made, whatever the number of threads.
+  package static var parts: Int { 16 }
 
   var cValue: fenchel_kernel {
     let (shape, output) = (frame.shape, output)

@@ -40,15 +40,15 @@ public enum ImageOperatorError: Error, CustomStringConvertible, Sendable, Equata
     case .shapes(let pooled, let taken):
       "averages are of \(pooled), the convolution after them takes \(taken)"
     case .tooLarge(let shape):
-      "images of \(shape) have too many entries; take fewer channels or smaller images"
+      "images of \(shape) have too many entries; take fewer channels, smaller images or less padding"
     }
   }
 
-  /// Throws unless all numbers are above 0 and the image can be counted.
+  /// Throws unless all numbers are above 0, and entries no more than 2³².
   static func check(_ shape: ImageShape) throws(ImageOperatorError) {
     for (name, value) in [("channels", shape.channels), ("height", shape.height), ("width", shape.width)]
     where value < 1 { throw .number(name, value) }
-    let limit = 1 << 40
+    let limit = 1 << 32
     guard shape.height <= limit / shape.width, shape.channels <= limit / (shape.width * shape.height) else {
       throw .tooLarge(shape)
     }

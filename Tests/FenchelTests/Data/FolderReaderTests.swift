@@ -58,6 +58,8 @@ import Testing
       #expect(table.numbers("label") == [4, 4, 5])
       #expect(table.columns[257].numbers == [1, 1, 1])
       #expect(table.notices == ["only 2 of the 5 training batches are in \(folder)"])
+      try write(record + [99] + record.dropFirst(), "\(folder)/data_batch_1.bin")
+      expectError(["record 2 has the label 99; there are 10"]) { try Table.read(folder) }
       try write(Array(record.dropLast()), "\(folder)/data_batch_1.bin")
       expectError(["not a whole number of records of 3073 bytes"]) { try Table.read(folder) }
     }

@@ -68,8 +68,17 @@ import Testing
 
   @Test func wrongImages() {
     #expect(throws: LayerPlanError.noImages(features: 4)) { try network(["convolution 1 1x1"], nil) }
-    #expect(throws: LayerPlanError.image(image, features: 5)) {
+    #expect(throws: LayerPlanError.image(image, features: 5, known: image)) {
       try network(["convolution 1 1x1"], image, features: 5)
+    }
+    var other = LayerPlan(steps: [.convolution(channels: 1, height: 1, width: 1)])
+    other.image = ImageShape(channels: 1, height: image.count, width: 1)
+    let error = #expect(throws: LayerPlanError.self) {
+      try other.network(inputs: image.count, outputs: 2, image: image, seed: 1) as FeedForward<Double>
+    }
+    #expect(error?.description.contains("leave out the line image:") == true)
+    #expect(throws: LayerPlanError.self) {  // 10⁶ zeros around each image
+      try network(["convolution 4 3x3 stride 1000000 padding 1000000"], image)
     }
     #expect(throws: LayerPlanError.side(32, image)) { try network(["convolution 1 1x1"], image, side: 32) }
     let large = ImageShape(channels: 1, height: 40, width: 40)

@@ -10,6 +10,12 @@ enum CIFARReader {
       throw DataError.malformed(
         Location(source), "\(bytes.count) bytes are not a whole number of records of \(size) bytes")
     }
+    let classes = labels == 1 ? 10 : 100
+    if let record = (0..<bytes.count / size).first(where: { bytes[$0 * size + labels - 1] >= classes }) {
+      throw DataError.malformed(
+        Location(source),
+        "record \(record + 1) has the label \(bytes[record * size + labels - 1]); there are \(classes)")
+    }
     let array = NumericArray(bytes.count / size, size, .bytes(bytes))
     var table = Table(source: source, columns: (labels..<size).map { .numeric(array, index: $0) })
     table.names.append("label")
