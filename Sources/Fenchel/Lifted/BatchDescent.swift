@@ -205,7 +205,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
 
 /// The numbers of `BatchDescent`. Proximities are for each sample of a batch, so that they hold for any batch size.
 public struct BatchDescentSettings: Codable, Sendable, Equatable {
-  /// λ of every layer.
+  /// λ of every layer; in networks with convolutions that of the last hidden one.
   public var λ = 1.0
   /// γ of the hidden layers' weights, for each sample of a batch.
   public var proximity = 0.07
