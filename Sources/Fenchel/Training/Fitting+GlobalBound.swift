@@ -61,7 +61,8 @@ extension Fitting {
   /// The fit with a program that has its patterns, solved from its solution, finely enough that its own gap spoils no proof;
   /// nil where that made it no better.
   private func solvedFinely(_ fit: Fit, _ program: TwoLayerProgram, _ seconds: Double?) throws -> Fit? {
-    let small = max(1e-6, min(1, abs(fit.solution.certificate.primal)))  // gaps are told in parts of at least one
+    // Relative gaps are in parts of at least one, proofs in parts of the objective.
+    let small = max(1e-6, min(1, abs(fit.solution.certificate.primal)))
     let limits = Limits(
       tolerance: min(settings.tolerance, GlobalBounding.exactness / 5 * small), maximumIterations: 100_000,
       seconds: seconds, cancellation: cancellation)
