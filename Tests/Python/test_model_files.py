@@ -18,6 +18,9 @@ from safetensors import safe_open
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "Benchmarks", "peers"))
 
+sys.path.insert(0, os.path.join(ROOT, "Examples"))
+
+import check_bound  # noqa: E402
 import objective  # noqa: E402
 import problems  # noqa: E402
 
@@ -110,6 +113,20 @@ class ModelFiles(unittest.TestCase):
             for index, layer in enumerate(found):
                 weights = file.get_tensor(f"state.weights.{index}")
                 np.testing.assert_array_equal(weights[:-1], layer["weight"].reshape(weights[:-1].shape))
+
+    def test_bound_over_networks_of_any_width(self):
+        """NumPy finds the bound that the file's multipliers prove, for scaled data with a column of ones too."""
+        draw = np.random.default_rng(6)
+        x = 3 + draw.standard_normal((80, 9)) * np.arange(1, 10)
+        y = np.maximum(x @ draw.standard_normal(9), 0) + draw.standard_normal(80)
+        names = ",".join(f"x{j}" for j in range(9)) + ",y"
+        np.savetxt(self.path("t.csv"), np.c_[x, y], delimiter=",", header=names, comments="", fmt="%.17g")
+        for options in ([], ["--no-bias", "--no-standardise"]):
+            model = self.path(f"bound{len(options)}.m")
+            fenchel("train", self.path("t.csv"), "--target", "y", "--task", "regression", "--output", model, "--quiet", *options)
+            stated, recomputed, primal = check_bound.bound(model, self.path("t.csv"))
+            self.assertLess(abs(stated - recomputed), 1e-6 * primal)
+            self.assertTrue(0 < stated <= primal)
 
 
 if __name__ == "__main__":
