@@ -9,6 +9,8 @@ public enum LiftedError: Error, CustomStringConvertible, Sendable, Equatable {
   case notLifted(ModelKind)
   case count(String, Int, expected: Int)
   case parameter(String, Double, allowed: String)
+  /// A number without effect on a training, and those that have one.
+  case idle(String, used: [String])
   case shape(String)
 
   public var description: String {
@@ -28,6 +30,8 @@ public enum LiftedError: Error, CustomStringConvertible, Sendable, Equatable {
     case .count(let name, let count, let expected):
       "\(count) values of \(name); give \(expected), one a layer"
     case .parameter(let name, let value, let allowed): "\(name) = \(value); give \(allowed)"
+    case .idle(let name, let used):
+      "\(name) has no effect on this network in these batches; numbers that have one: \(used.joined(separator: ", "))"
     case .shape(let what): what
     }
   }

@@ -19,4 +19,12 @@ extension LiftedSettings: RelativeSettings {
 
   /// Of models with squared distances, which take all data at once.
   static let namesOfWholeData = ["rho"]
+
+  /// The names that matter to a network and the batches it is trained in.
+  static func names(isWholeData: Bool, hasConvolutions: Bool) -> [String] {
+    if isWholeData { return namesOfWholeData }
+    return hasConvolutions
+      ? ["last-gamma", "growth", "momentum", "share", "damping", "pull", "ridge"]
+      : ["gamma", "last-gamma", "growth", "momentum", "relaxation"]
+  }
 }

@@ -214,6 +214,12 @@ struct LayerTraining {
     lifted.batchSize = layers.batchSize < problem.rows ? layers.batchSize : nil
     lifted.seed = settings.seed
     lifted.sketch = layers.sketch
+    let used = LiftedSettings.names(
+      isWholeData: settings.model == .lifted || lifted.batchSize == nil,
+      hasConvolutions: layers.plan.hasConvolutions)
+    for name in (layers.numbers ?? [:]).keys.sorted() where !used.contains(name) {
+      throw LiftedError.idle(name, used: used)
+    }
     try lifted.set(layers.numbers ?? [:])
     // Directions that are left out leave the weights too: not those of another method's model.
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)

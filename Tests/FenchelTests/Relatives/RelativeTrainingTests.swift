@@ -49,9 +49,9 @@ import Testing
 
   /// Five hidden layers of the digits, which lifted models on squares fit as if they were linear.
   @Test func contrastiveTrainsDeepNetworks() throws {
-    let result = try train(
-      try data("digits"),
-      settings: settings(.contrastive, .softmax, hidden: [60, 50, 40, 30, 20], epochs: 15))
+    var settings = try settings(.contrastive, .softmax, hidden: [60, 50, 40, 30, 20], epochs: 15)
+    settings.layers?.learningRate = 0.003  // with 0.01 the last epochs waver between 0.95 and 1
+    let result = try train(try data("digits"), settings: settings)
     let accuracy = try #require(result.report.train.accuracy)
     #expect(accuracy > 0.97, "\(accuracy)")
   }
