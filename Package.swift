@@ -50,7 +50,7 @@ let package = Package(
     .executableTarget(
       name: "FenchelCLI",
       dependencies: [
-        "Experiments", "Fenchel", "Yams",
+        "Experiments", "Fenchel", "LinearAlgebra", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Fenchel
 import Foundation
+import LinearAlgebra
 
 /// The command `fenchel`.
 struct FenchelCommand: AsyncParsableCommand {
@@ -33,6 +34,7 @@ struct FenchelCommand: AsyncParsableCommand {
 enum Main {
   static func main() async {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    FreedMemory.keep()
     signal(SIGXFSZ, SIG_IGN)  // a file that may not grow is an error of the write, not of the process
     do {
       var command = try parse(arguments)

@@ -141,4 +141,7 @@ void fenchel_interval_slopes_d(long n, const double *c, const double *root, cons
 void fenchel_column_norms_d(long rows, long n, const double *a, double *norm);
 void fenchel_scale_columns_d(long rows, long n, double *a, const double *m, const double *u, const double *v);
 
+/* Lets the C library keep up to 256 MiB of freed memory, in pieces of up to 32 MiB, instead of handing it back. */
+void fenchel_keep_freed_memory(void);
+
 #endif
