@@ -18,7 +18,7 @@ CLONES void fenchel_interval_ends_d(long n, const double *restrict width, const 
                    *restrict high_size = state + HIGH_SIZE * n;
   for (long i = 0; i < n; i++) {
     double form_root = root[i] * nu, square = root[i] * root[i] * ratio;
-    double edge = eps * form_root + 1e-300;
+    double edge = eps * form_root + 1e-140; /* its square is above zero, so that nothing is divided by it */
     double rounded = sqrt(z[i] * z[i] + edge * edge);
     double a = rounded - edge, b = 2 * square / width[i] - tilt[i] * z[i];
     double low_width = sqrt((a - b) * (a - b) + edge * edge);
