@@ -2,37 +2,17 @@
 import PackageDescription
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+let libraries: [Target.Dependency] = ["Fenchel", "LinearAlgebra", "ConvexOptimization"].map {
+  .product(name: $0, package: "fenchel")
+}
 
 let package = Package(
   name: "fenchel-benchmarks",
   dependencies: [.package(name: "fenchel", path: "..")],
   targets: [
-    .executableTarget(
-      name: "Fits",
-      dependencies: [
-        .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
-      ],
-      swiftSettings: strict),
-    .executableTarget(
-      name: "Bounds",
-      dependencies: [
-        .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
-        .product(name: "ConvexOptimization", package: "fenchel"),
-      ],
-      swiftSettings: strict),
-    .executableTarget(
-      name: "Lifted",
-      dependencies: [
-        .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
-        .product(name: "ConvexOptimization", package: "fenchel"),
-      ],
-      swiftSettings: strict),
-    .executableTarget(
-      name: "Networks",
-      dependencies: [
-        .product(name: "Fenchel", package: "fenchel"), .product(name: "LinearAlgebra", package: "fenchel"),
-        .product(name: "ConvexOptimization", package: "fenchel"),
-      ],
-      swiftSettings: strict),
+    .executableTarget(name: "Fits", dependencies: libraries, swiftSettings: strict),
+    .executableTarget(name: "Bounds", dependencies: libraries, swiftSettings: strict),
+    .executableTarget(name: "Lifted", dependencies: libraries, swiftSettings: strict),
+    .executableTarget(name: "Networks", dependencies: libraries, swiftSettings: strict),
   ]
 )
