@@ -5,14 +5,18 @@ import Fenchel
 import Foundation
 import LinearAlgebra
 
-/// What is trained on every table.
+/// What is trained on every table: the programs alone, and last with the bound over networks of any width.
 let kinds: [(name: String, settings: TrainingSettings)] = {
-  var gated = TrainingSettings()
-  gated.model = .gatedReLU
-  gated.patterns = .sampled(100)
-  var cones = TrainingSettings()
+  var refined = TrainingSettings()
+  refined.bound = BoundEffort.none
+  var cones = refined
   cones.patterns = .sampled(100)
-  return [("gated-100", gated), ("relu-100", cones), ("relu-refine", TrainingSettings())]
+  var gated = cones
+  gated.model = .gatedReLU
+  return [
+    ("gated-100", gated), ("relu-100", cones), ("relu-refine", refined),
+    ("relu-bound", TrainingSettings()),
+  ]
 }()
 
 print("OpenBLAS \(Parallel.blasCore), \(Parallel.threads) threads; milliseconds a fit\n")

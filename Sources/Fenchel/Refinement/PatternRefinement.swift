@@ -3,11 +3,12 @@ import LinearAlgebra
 
 /// Finds the activation patterns that a two-layer ReLU network needs, and solves its convex program over them.
 ///
-/// A short local training gives the first patterns. Then, in rounds: the program over all patterns so far is
-/// solved to a proven gap by a working set; pricing searches for patterns that violate its dual constraint; the
-/// network, with a little of the priced neurons added, is trained locally once more, and its patterns come back
-/// in. Ends when the search finds no violation above the tolerance, or when what it finds gains nothing any more.
-/// The result is never worse than the local training that it starts from, since the program contains that network.
+/// A short local training gives the first patterns, and the network grows by neurons that it lacks as long as that
+/// pays (`grown`). Then, in rounds: the program over all patterns so far is solved to a proven gap by a working set;
+/// pricing searches for patterns that violate its dual constraint; the network, with the priced neurons added, is
+/// trained locally once more, and its patterns come back in. Ends when the search finds no violation above the
+/// tolerance, or when what it finds gains nothing any more. The result is never worse than the local training that it
+/// starts from, since the program contains that network.
 public struct PatternRefinement {
   let x: Matrix<Double>
   let loss: any Loss<Double>
@@ -28,12 +29,18 @@ public struct PatternRefinement {
     /// each one later, relative to that.
     public var evaluations: Int?
     public var polishingShare = 0.15
+    /// Length with which priced neurons join a network, as a share of that of its longest neuron.
+    public var newcomersShare = 0.3
+    /// Steps of growth before the first program, and multiplications of all of them together, about.
+    public var maximumGrowthSteps = 20
+    public var maximumGrowthWork = 3e11
     public var maximumRounds = 20
-    /// Rounds in a row, each of which lowers the objective by less than five times the tolerance, after which the
-    /// search ends.
-    public var maximumIdleRounds = 3
+    /// Rounds in a row, each of which lowers the objective by less than the tolerance, after which the search ends.
+    public var maximumIdleRounds = 2
     /// Priced patterns taken in a round for each sign and output.
     public var patternsPerRound = 10
+    /// Random starts of a search; the last search has twice as many.
+    public var randomStarts = 64
     public var seed: UInt64 = 0
     public var solver = SolverChoice.auto
     /// Bytes that local training and the cone programs may take, and multiplications of one of the programs' Newton
@@ -113,22 +120,22 @@ public struct PatternRefinement {
   /// What ends the run now, if anything: Ctrl-C or the time limit.
   private func stop(_ state: State) -> Status? {
     if limits.cancellation?.isRequested == true { return .cancelled }
-    return remaining(state).map { $0 <= 0 } == true ? .stoppedAtLimit(.time) : nil
+    return remaining(since: state.began).map { $0 <= 0 } == true ? .stoppedAtLimit(.time) : nil
   }
 
-  /// Seconds that are left, or nil without a limit.
-  private func remaining(_ state: State) -> Double? {
-    limits.seconds.map { $0 - state.began.duration(to: ContinuousClock().now).seconds }
+  /// Seconds that are left of a share of the time limit, or nil without a limit.
+  func remaining(since began: ContinuousClock.Instant, ofShare share: Double = 1) -> Double? {
+    limits.seconds.map { share * $0 - began.duration(to: ContinuousClock().now).seconds }
   }
 
   /// Relative violation below which a search counts as having found nothing.
-  private var tolerance: Double { max(limits.tolerance / 2, 1e-6) }
+  var tolerance: Double { max(limits.tolerance / 2, 1e-6) }
 
   private var neuronsPerOutput: Int {
     options.neuronsPerOutput ?? min(200, max(10, loss.samples / 5 / loss.outputs))
   }
 
-  private var evaluations: Int {
+  var evaluations: Int {
     let work = 4 * Double(x.count) * Double(neuronsPerOutput * loss.outputs)
     return options.evaluations ?? Int(min(1000, max(50, 1e11 / max(work, 1))))
   }
@@ -190,7 +197,8 @@ public struct PatternRefinement {
       seed: options.seed, maximumBytes: options.maximumBytes)
     progress?(
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
-    let neurons = compact(local.neurons)
+    var phases = RefinementPhases(localSeconds: local.seconds)
+    let neurons = grown(local, since: began, &phases)
     let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
     let point = point(of: neurons, θ: Matrix(loss.samples, loss.outputs), in: program)
     let certificate = Certificate(
@@ -199,12 +207,12 @@ public struct PatternRefinement {
       point: point, certificate: certificate, status: .stalled, iterations: local.evaluations, seconds: 0)
     return State(
       program: program, compressed: program, neurons: NeuronSet(point), start: point, solution: solution,
-      local: local, phases: RefinementPhases(localSeconds: local.seconds), began: began,
+      local: local, phases: phases, began: began,
       best: (NeuronSet(point), certificate.primal))
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
-  private func compact(_ neurons: NeuronSet) -> NeuronSet {
+  func compact(_ neurons: NeuronSet) -> NeuronSet {
     let norms = neurons.norms
     let smallest = 1e-7 * (norms.max() ?? 0)
     let kept = neurons.selecting(norms.indices.filter { norms[$0] > smallest })
@@ -227,7 +235,7 @@ public struct PatternRefinement {
   private func solveProgram(_ state: inout State, tolerance: Double) throws {
     var inner = limits
     inner.tolerance = tolerance
-    inner.seconds = remaining(state).map { max(0, $0) }
+    inner.seconds = remaining(since: state.began).map { max(0, $0) }
     let solving = ProgramSolving(
       solver: options.solver, limits: inner, maximumBytes: options.maximumBytes, progress: progress)
     let stepWork = solving.stepWork(state.program, groups: state.start.groups)
@@ -237,8 +245,8 @@ public struct PatternRefinement {
     let (solution, seconds) = try timed { try solving.solve(state.program, from: state.start) }
     state.phases.programSeconds += seconds
     state.work += Double(solution.iterations) * stepWork
-    let reach = 5 * limits.tolerance * max(1, abs(state.best.objective))
-    state.idleRounds = solution.certificate.primal < state.best.objective - reach ? 0 : state.idleRounds + 1
+    let isIdle = solution.certificate.primal >= state.best.objective - reach(at: state.best.objective)
+    state.idleRounds = isIdle ? state.idleRounds + 1 : 0
     state.keep(solution)
     try compress(&state)
   }
@@ -246,14 +254,8 @@ public struct PatternRefinement {
   /// Where a Newton step would take too long: the network of local training, and the bound that its own residual
   /// gives over its patterns.
   private func certifyLocally(_ state: inout State) throws {
-    var gradient = Matrix<Double>(loss.samples, loss.outputs)
-    let primal = StrictPrimal(x: x, pooling: pooling)
-    let f = primal.predictions(
-      state.solution.point, patterns: state.program.patterns.bits, isConstrained: true,
-      outputs: loss.outputs)
-    loss.gradient(at: f, into: &gradient)
-    for i in 0..<gradient.count { gradient.storage[i] = -gradient.storage[i] }
-    try certify(NeuronSet(state.solution.point), θ: gradient, in: &state.program, &state.solution)
+    let neurons = NeuronSet(state.solution.point)
+    try certify(neurons, θ: residual(of: neurons), in: &state.program, &state.solution)
     state.solution.status =
       limits.cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.work)
     state.isLocal = true
@@ -317,7 +319,13 @@ public struct PatternRefinement {
     state.stop = stop(state)
     let isZero = state.solution.dualPoint.θ.storage.allSatisfy { $0 == 0 }
     guard state.stop == nil, !isZero else { return .none(features: x.columns) }
-    let ((found, violation), seconds) = timed { priced(state) }
+    var search = Pricing(x: x)
+    search.seed = options.seed &+ UInt64(state.phases.rounds)
+    search.randomStarts = (state.isFinal ? 2 : 1) * options.randomStarts
+    search.deadline = Deadline(in: remaining(since: state.began), cancellation: limits.cancellation)
+    let ((found, violation), seconds) = timed {
+      priced(search, θ: state.solution.dualPoint.θ, starts: state.neurons)
+    }
     state.phases.searchSeconds += seconds
     state.stop = stop(state)
     if state.stop == nil { state.violation = violation }
@@ -325,38 +333,12 @@ public struct PatternRefinement {
     return found
   }
 
-  /// Neurons of unit length in violated patterns at the present dual point, and the largest relative violation.
-  private func priced(_ state: State) -> (NeuronSet, violation: Double) {
-    var (found, violation) = (NeuronSet.none(features: x.columns), 0.0)
-    for output in 0..<loss.outputs {
-      let θ = pooling.adjoint(Matrix(column: state.solution.dualPoint.θ.column(output))).storage
-      let own = state.neurons.outputs.indices.filter { state.neurons.outputs[$0] == output }
-      let starts = state.neurons.selecting(own).vectors
-      for sign in [1.0, -1.0] {
-        var search = Pricing(x: x)
-        search.seed = options.seed &+ UInt64(state.phases.rounds)
-        search.deadline = Deadline(in: remaining(state), cancellation: limits.cancellation)
-        let maxima = search.maxima(θ: θ, sign: sign, starts: starts)
-        violation = max(violation, (maxima.first?.value ?? 0) / λ - 1)
-        let violated = maxima.filter { $0.value > λ * (1 + tolerance) }.prefix(options.patternsPerRound)
-        guard !violated.isEmpty else { continue }
-        found = found.appending(
-          NeuronSet(
-            vectors: Matrix(rows: violated.map(\.direction)),
-            signs: [Double](repeating: sign, count: violated.count),
-            outputs: [Int](repeating: output, count: violated.count)))
-      }
-    }
-    return (found, violation)
-  }
-
-  /// Adds the priced patterns, and those of the network after local training with a little of the priced neurons.
+  /// Adds the priced patterns, and those of the network after local training with the priced neurons.
   private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws {
     state.isFinal = false
-    var small = candidates
-    let size = 1e-3 * (state.neurons.norms.max() ?? 1)
-    for i in 0..<small.vectors.count { small.vectors.storage[i] *= size }
-    let polished = polished(state.neurons.appending(small), &state)
+    let polished = polished(
+      with(candidates, in: state.neurons), seconds: remaining(since: state.began), &state.phases
+    ).neurons
     let newcomers = largest(of: compact(polished), count: state.neurons.count + 3 * candidates.count)
     let all = candidates.appending(newcomers)
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
@@ -370,18 +352,6 @@ public struct PatternRefinement {
       start.groups.count, x.columns,
       storage: start.coefficients.storage + [Double](repeating: 0, count: others.count * x.columns))
     state.start = start
-  }
-
-  /// The neurons after a short local training; as they are where memory does not suffice for one.
-  private func polished(_ neurons: NeuronSet, _ state: inout State) -> NeuronSet {
-    var training = LocalTraining(x: x, loss: loss, λ: λ, pooling: pooling)
-    training.cancellation = limits.cancellation
-    guard training.bytes(outputs: neurons.outputs) <= options.maximumBytes else { return neurons }
-    let outcome = training.run(
-      from: neurons, evaluations: max(10, Int(options.polishingShare * Double(evaluations))),
-      seconds: remaining(state))
-    state.phases.localSeconds += outcome.seconds
-    return outcome.neurons
   }
 
   /// The neurons of some size, the largest of them: the rest is what small steps leave behind.
