@@ -2,9 +2,9 @@
 public struct RefinementPhases: Codable, Sendable, Equatable {
   /// Cone programs that were solved, each before a search for patterns that it lacks.
   public var rounds: Int
-  /// Seconds in local training: the first, and the short one of every round that goes on.
+  /// Seconds in local training: the first, and the short ones of growth and of every round that goes on.
   public var localSeconds: Double
-  /// Seconds in searches for violated patterns.
+  /// Seconds in searches for violated patterns, those of growth too.
   public var searchSeconds: Double
   /// Seconds in cone programs.
   public var programSeconds: Double
