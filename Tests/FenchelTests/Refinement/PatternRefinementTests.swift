@@ -25,14 +25,11 @@ struct PatternRefinementTests {
     #expect(grown.localObjective == local.localObjective)
     let (a, b) = (grown.solution.certificate.primal, local.solution.certificate.primal)
     #expect(a < 0.98 * b && b <= local.localObjective)
+    #expect(grown.phases.localSeconds > 0 && grown.phases.searchSeconds > 0)
 
     refinement.options.maximumGrowthSteps = 20
     refinement.options.maximumGrowthWork = 0
     #expect(try refinement.run().solution.certificate.primal == b, "no work, no growth")
-    refinement.options.maximumGrowthWork = 3e11
-    refinement.options.maximumStepWork = 1
-    let alone = try refinement.run()
-    #expect(alone.solution.certificate.primal < 0.98 * b && alone.solution.status != .solved, "no program")
   }
 
   @Test("Rounds end where two in a row gain less than the tolerance, near what many more would reach")
@@ -44,8 +41,6 @@ struct PatternRefinementTests {
     let long = try refinement.run()
     #expect(usual.solution.status == .solved && long.solution.status == .solved)
     let (a, b) = (usual.solution.certificate.primal, long.solution.certificate.primal)
-    #expect(
-      usual.phases.rounds < long.phases.rounds && a <= b * (1 + 5e-3),
-      "\(a), \(b), \(usual.phases.rounds), \(long.phases.rounds)")
+    #expect(usual.phases.rounds < long.phases.rounds && a <= b * (1 + 5e-3), "\(a), \(b)")
   }
 }
