@@ -19,9 +19,9 @@ extension PatternRefinement {
       search.randomStarts = options.randomStarts
       search.deadline = Deadline(
         in: remaining(since: began, ofShare: 0.5), cancellation: limits.cancellation)
-      let sweep = 4 * Double(x.count)
-      work += 2 * sweep * Double(loss.outputs * search.sweeps * (neurons.count + 2 * search.randomStarts))
-      work += sweep * Double(polishingEvaluations * neurons.count)
+      let starts = neurons.count + 2 * loss.outputs * search.randomStarts
+      let passes = Double(2 * search.sweeps * starts) + Double(polishingEvaluations) * Double(neurons.count)
+      work += 4 * Double(x.count) * passes
       guard work <= options.maximumGrowthWork, !search.deadline.hasPassed else { break }
       let ((found, _), seconds) = timed { priced(search, θ: residual(of: neurons), starts: neurons) }
       phases.searchSeconds += seconds
@@ -43,10 +43,14 @@ extension PatternRefinement {
 
   /// θ = −∇ℓ(F) at the predictions F of neurons. Cost: n d for each.
   func residual(of neurons: NeuronSet) -> Matrix<Double> {
-    let z = matrixProduct(x, .no, neurons.vectors, .yes)
     var f = Matrix<Double>(x.rows, loss.outputs)
-    for i in 0..<x.rows {
-      for m in 0..<neurons.count { f[i, neurons.outputs[m]] += neurons.signs[m] * max(0, z[i, m]) }
+    let size = 4096
+    for tile in 0..<Parallel.tiles(of: size, covering: x.rows) {
+      let rows = Parallel.range(ofTile: tile, size: size, count: x.rows)
+      let z = matrixProduct(x.selectingRows(Array(rows)), .no, neurons.vectors, .yes)
+      for (i, k) in rows.enumerated() {
+        for m in 0..<neurons.count { f[k, neurons.outputs[m]] += neurons.signs[m] * max(0, z[i, m]) }
+      }
     }
     var θ = Matrix<Double>(loss.samples, loss.outputs)
     loss.gradient(at: pooling(f), into: &θ)

@@ -198,9 +198,11 @@ public struct PatternRefinement {
     progress?(
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
     var phases = RefinementPhases(localSeconds: local.seconds)
-    let neurons = grown(local, since: began, &phases)
-    let program = try self.program(ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
-    let point = point(of: neurons, θ: Matrix(loss.samples, loss.outputs), in: program)
+    var (program, point) = try firstProgram(grown(local, since: began, &phases))
+    if !isAffordable(program, point.groups) {
+      let other = try firstProgram(compact(local.neurons))
+      if isAffordable(other.program, other.point.groups) { (program, point) = other }
+    }
     let certificate = Certificate(
       primal: program.strictObjective(at: point), dual: -.infinity, scope: .restricted)
     let solution = Solution(
@@ -209,6 +211,21 @@ public struct PatternRefinement {
       program: program, compressed: program, neurons: NeuronSet(point), start: point, solution: solution,
       local: local, phases: phases, began: began,
       best: (NeuronSet(point), certificate.primal))
+  }
+
+  /// The program over the patterns of neurons, and their point in it.
+  private func firstProgram(_ neurons: NeuronSet) throws -> (program: TwoLayerProgram, point: TwoLayerPoint) {
+    let program = try self.program(
+      ActivationPatterns.given(gates(of: neurons), for: x, deduplicated: true))
+    return (program, point(of: neurons, θ: Matrix(loss.samples, loss.outputs), in: program))
+  }
+
+  /// Whether a program stays below the limits on memory and on the work of a Newton step.
+  private func isAffordable(_ program: TwoLayerProgram, _ groups: [TwoLayerGroup]) -> Bool {
+    let solving = ProgramSolving(solver: options.solver, limits: limits, maximumBytes: options.maximumBytes)
+    return solving.stepWork(program, groups: groups) <= options.maximumStepWork
+      && TwoLayerSolver<Double>.bytes(program, method: options.solver.groupLassoMethod)
+        <= options.maximumBytes
   }
 
   /// The neurons that matter, merged by pattern, sign and output.
@@ -245,8 +262,8 @@ public struct PatternRefinement {
     let (solution, seconds) = try timed { try solving.solve(state.program, from: state.start) }
     state.phases.programSeconds += seconds
     state.work += Double(solution.iterations) * stepWork
-    let isIdle = solution.certificate.primal >= state.best.objective - reach(at: state.best.objective)
-    state.idleRounds = isIdle ? state.idleRounds + 1 : 0
+    let isBetter = solution.certificate.primal < state.best.objective - reach(at: state.best.objective)
+    state.idleRounds = isBetter ? 0 : state.idleRounds + 1
     state.keep(solution)
     try compress(&state)
   }
@@ -336,9 +353,10 @@ public struct PatternRefinement {
   /// Adds the priced patterns, and those of the network after local training with the priced neurons.
   private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws {
     state.isFinal = false
-    let polished = polished(
-      with(candidates, in: state.neurons), seconds: remaining(since: state.began), &state.phases
-    ).neurons
+    let outcome = polished(
+      with(candidates, in: state.neurons), seconds: remaining(since: state.began), &state.phases)
+    // A network that the newcomers raised is as welcome: they lead it off the kinks that hold it.
+    let polished = outcome.objective.isFinite ? outcome.neurons : state.neurons
     let newcomers = largest(of: compact(polished), count: state.neurons.count + 3 * candidates.count)
     let all = candidates.appending(newcomers)
     let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
