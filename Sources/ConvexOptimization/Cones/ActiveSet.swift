@@ -107,9 +107,8 @@ package struct ActiveSet<Element: Scalar>: ~Copyable {
         return .stoppedAtLimit
       }
       findCandidates()
-      if !candidates.isEmpty {
-        addRows()
-      } else if refreshed < iterations {
+      if addCandidates() { continue }
+      if refreshed < iterations {
         refreshed = -1  // the residual carries the rounding of its updates: look again
       } else {
         return .optimal
@@ -170,14 +169,16 @@ package struct ActiveSet<Element: Scalar>: ~Copyable {
     }
   }
 
-  /// Adds the most violated of the candidates again and again until none of them is violated.
+  /// Adds the most violated of the candidates again and again until none of them is violated. False where none is at
+  /// the start: pricing sums in another order, so that a violation at the tolerance may be rounding.
   @inline(__always)
-  private mutating func addRows() {
+  private mutating func addCandidates() -> Bool {
     let (d, m) = (active.dimension, candidates.count)
-    withTemporary(Element.self, m * d + m) { rows in
+    guard m > 0 else { return false }
+    return withTemporary(Element.self, m * d + m) { rows in
       let excess = rows + m * d
       for i in 0..<m { copyRow(candidates[i], to: rows + i * d) }
-      for _ in 0..<additionsPerPass where iterations < maximumIterations {
+      for addition in 0..<additionsPerPass where iterations < maximumIterations {
         active.residual.withPointer { p in
           Element.gemv(.no, m: m, n: d, alpha: -1, a: rows, lda: d, x: p, beta: 0, y: excess)
         }
@@ -185,7 +186,7 @@ package struct ActiveSet<Element: Scalar>: ~Copyable {
         for i in 0..<m where excess[i] > largest && isUsable(candidates[i]) {
           (worst, largest) = (i, excess[i])
         }
-        guard worst >= 0 else { return }
+        guard worst >= 0 else { return addition > 0 }
         let row = candidates[worst]
         if append(row, multiplier: 0) { settle() }
         if !isActive[row] {
@@ -193,8 +194,9 @@ package struct ActiveSet<Element: Scalar>: ~Copyable {
         } else if !refused.isEmpty {
           refused.removeAll()
         }
-        if hasReachedThreshold { return }
+        if hasReachedThreshold { break }
       }
+      return true
     }
   }
 

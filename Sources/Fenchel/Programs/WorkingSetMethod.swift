@@ -123,7 +123,7 @@ public struct WorkingSetMethod {
   private func restricted(
     to groups: [TwoLayerGroup], tolerance: Double, isCautious: Bool = false
   ) throws(ProgramError) -> InteriorPointMethod {
-    let bytes = InteriorPointMethod.bytes(program, groups: groups)
+    let bytes = InteriorPointMethod.bytes(program, groups: groups, isCautious: isCautious)
     guard bytes <= maximumBytes else { throw .memory(needed: bytes, limit: maximumBytes) }
     return InteriorPointMethod(program, groups: groups, tolerance: tolerance, isCautious: isCautious)
   }

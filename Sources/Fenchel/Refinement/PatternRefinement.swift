@@ -140,6 +140,9 @@ public struct PatternRefinement {
     return options.evaluations ?? Int(min(1000, max(50, 1e11 / max(work, 1))))
   }
 
+  /// A program with its solution, and the violation found there by a search.
+  private typealias End = (program: TwoLayerProgram, solution: Solution<TwoLayerPoint>, violation: Double?)
+
   /// What is carried from round to round.
   private struct State {
     /// The program that `solution` belongs to.
@@ -170,7 +173,7 @@ public struct PatternRefinement {
 
     /// The last program that was solved to its tolerance, and the violation found there, for a run that is stopped in
     /// the middle of the next.
-    var certified: (program: TwoLayerProgram, solution: Solution<TwoLayerPoint>, violation: Double?)?
+    var certified: End?
     /// The best network so far, by its objective.
     var best: (neurons: NeuronSet, objective: Double)
 
@@ -391,23 +394,31 @@ public struct PatternRefinement {
     }
   }
 
-  /// The last program with its solution; where an earlier network was better, that network, whose patterns join
-  /// the program.
+  /// The last program with its solution, or that of the last round that was solved where that bounds the best network
+  /// closer; where an earlier network was better, that network, whose patterns join the program.
   private func outcome(_ state: State) throws -> Outcome {
-    var (program, solution, violation) = (state.program, state.solution, state.violation)
-    if state.status != .solved, let certified = state.certified,
-      certified.solution.certificate.relativeGap < solution.certificate.relativeGap
-    {
-      let (status, iterations, seconds) = (solution.status, solution.iterations, solution.seconds)
-      (program, solution, violation) = certified
-      (solution.status, solution.iterations, solution.seconds) = (status, iterations, seconds)
-    }
-    if state.best.objective < solution.certificate.primal {
-      try certify(state.best.neurons, θ: solution.dualPoint.θ, in: &program, &solution)
+    var (program, solution, violation) = try withBestNetwork(
+      (state.program, state.solution, state.violation), of: state)
+    if state.status != .solved, let certified = state.certified {
+      let earlier = try withBestNetwork(certified, of: state)
+      if earlier.solution.certificate.relativeGap < solution.certificate.relativeGap {
+        let (status, iterations, seconds) = (solution.status, solution.iterations, solution.seconds)
+        (program, solution, violation) = earlier
+        (solution.status, solution.iterations, solution.seconds) = (status, iterations, seconds)
+      }
     }
     solution.status = status(of: solution, state)
     return Outcome(
       program: program, solution: solution, localObjective: state.local.objective, phases: state.phases,
       heuristicViolation: violation.map { max(0, $0) })
+  }
+
+  /// A solved program with the best network of the run in place of a worse one.
+  private func withBestNetwork(_ end: End, of state: State) throws -> End {
+    var end = end
+    if state.best.objective < end.solution.certificate.primal {
+      try certify(state.best.neurons, θ: end.solution.dualPoint.θ, in: &end.program, &end.solution)
+    }
+    return end
   }
 }

@@ -223,6 +223,26 @@ import Testing
     }
   }
 
+  @Test("violations at the tolerance, which two sums over one row may place on either side of it")
+  func violationsOfRounding() {
+    var random = SplitMix64(seed: 7)
+    let (n, d) = (64, 13)
+    let a: Matrix<Double> = random.matrix(n, d)
+    let problem = NonnegativeLeastSquares(a, deadline: Deadline(in: 60))
+    for j in 0..<n {
+      for units in stride(from: 60.0, through: 68, by: 0.0625) {
+        var q = random.matrix(1, d, of: Double.self).storage
+        let size = q.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        let along = zip(a.row(j), q).reduce(0) { $0 + $1.0 * $1.1 } / problem.norms[j]
+        let miss = along + units * .ulpOfOne * size
+        for k in 0..<d { q[k] -= miss * a[j, k] / problem.norms[j] }
+        var signs = (0..<n).map { zip(a.row($0), q).reduce(0) { $0 + $1.0 * $1.1 } < 0 ? -1.0 : 1 }
+        signs[j] = 1
+        #expect(problem.solve(q, signs: signs).outcome == .optimal)
+      }
+    }
+  }
+
   @Test("the same bits for any number of threads")
   func threads() {
     let before = Parallel.threads

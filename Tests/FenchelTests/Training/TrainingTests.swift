@@ -61,6 +61,19 @@ struct TrainingTests {
     }
   }
 
+  @Test(
+    "Newton's method keeps its pace where networks become certain of samples", arguments: [1e-2, 1e-3, 1e-4])
+  func saturatedLosses(ratio: Double) throws {
+    for name in ["iris", "breast-cancer"] {
+      var settings = TrainingSettings()
+      settings.patterns = .sampled(100)
+      settings.lambda = .ratio(ratio)
+      let fit = try Fitting(TrainingProblem(builtIn(name), settings: settings), settings: settings).fit()
+      let iterations = fit.solution.iterations
+      #expect(fit.solution.status == .solved && iterations <= 200, "\(name): \(iterations)")
+    }
+  }
+
   @Test("A run without time says so, and claims no search")
   func noTime() throws {
     var settings = TrainingSettings()

@@ -7,10 +7,12 @@ import LinearAlgebra
 /// solved by conjugate gradients whose products need the active groups alone. The preconditioner is the inverse of the
 /// same matrix at an earlier point, without the coupling of outputs: a factorisation over the samples, n × n for each
 /// output, which is a Hadamard product whatever the number of groups, or over the coefficients in use where they are
-/// fewer (`CoefficientPreconditioner`). It is made anew once the iterations saved pay for it: between two of them σ
-/// and the active groups change little.
+/// fewer (`CoefficientPreconditioner`), scaled to the roots of the present Hessian. It is made anew once the iterations saved
+/// pay for it: between two of them σ and the active groups change little.
 struct SampleNewtonSystem<Element: Scalar>: Sendable {
   private var preconditioner: Preconditioner?
+  /// The roots of the Hessian that the preconditioner was made with.
+  private var roots = Matrix<Element>(0, 0)
   /// Iterations of the last solution.
   private(set) var iterations = 0
   /// Relative residual to which systems are solved.
@@ -67,6 +69,7 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
 
   private mutating func refresh(_ step: NewtonDerivative<Element>, _ work: Work) -> Bool {
     preconditioner = nil
+    roots = step.factor.roots
     if work.usesCoefficients {
       guard work.order <= Self.largestOrder else { return false }
       preconditioner = CoefficientPreconditioner(step, squareRoots: step.squareRoots())
@@ -103,7 +106,31 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     }
   }
 
-  private func precondition(_ r: Matrix<Element>) -> Matrix<Element> {
+  /// z = (I − S² + S P⁻¹ S) r, with P the preconditioner's matrix and S the present roots over those that it was made with,
+  /// 1 at most. Where roots shrink, z shrinks with them: ΔF has r and z divided by them.
+  private func precondition(_ r: Matrix<Element>, _ shares: Matrix<Element>) -> Matrix<Element> {
+    var inner = r
+    inner.multiply(by: shares)
+    var z = applyInverse(inner)
+    z.add(-1, inner)
+    z.multiply(by: shares)
+    z.add(1, r)
+    return z
+  }
+
+  /// S.
+  private func shares(of factor: HessianFactor<Element>) -> Matrix<Element> {
+    var result = factor.roots
+    let count = result.count
+    roots.withPointer { old in
+      result.withMutablePointer { new in
+        for i in 0..<count { new[i] = new[i] < old[i] ? new[i] / old[i] : 1 }
+      }
+    }
+    return result
+  }
+
+  private func applyInverse(_ r: Matrix<Element>) -> Matrix<Element> {
     switch preconditioner {
     case nil: return r
     case .coefficients(let preconditioner): return preconditioner.apply(r)
@@ -128,7 +155,8 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     step.factor.applyTransposed(&r)
     let target = Self.tolerance * r.frobeniusNorm
     guard target > 0 else { return result }
-    var z = precondition(r)
+    let shares = shares(of: step.factor)
+    var z = precondition(r, shares)
     step.factor.projectOntoRange(&z)
     var p = z
     var size = r.inner(z)
@@ -148,7 +176,7 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
         step.factor.subtractQuotient(r, from: &result)
         return result
       }
-      z = precondition(r)
+      z = precondition(r, shares)
       step.factor.projectOntoRange(&z)
       let next = r.inner(z)
       p.scale(by: next / size)

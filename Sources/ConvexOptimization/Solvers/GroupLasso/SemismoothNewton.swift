@@ -26,20 +26,25 @@ struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
   /// Whether the last step solved a subproblem, so that its end became the next centre.
   private(set) var hasMoved = false
 
-  /// The residual ‖ρ‖ relative to the move ‖A(U − W̄)‖ at which U becomes the next centre.
+  /// The residual ‖ρ‖ at which U becomes the next centre, relative to the move ‖A(U − W̄)‖ or, where that is less, to
+  /// ‖U − W̄‖/√(Lσ) with ∇ℓ of Lipschitz constant L (criterion B of Li, Sun & Toh): along directions that A hardly sees the
+  /// former is nothing but rounding.
   private static var inexactness: Element { 0.5 }
   /// Factor on σ after a subproblem that took few steps, and from it after one that took too many. Without cones its
   /// square after one that took one or two.
   private static var growth: Element { 4 }
+  /// The rounding of σAᵀθ, relative to U, beyond which σ does not grow.
+  private static var resolution: Element { 1e-5 }
   /// Steps after which a subproblem is given up for one with a smaller σ.
   private static var patience: Int { 10 }
 
   /// - Parameters:
+  ///   - dualPredictions: the F of the first subproblem; the start's predictions where nothing better is known.
   ///   - σ: the first proximal step; some 50 divided by a Lipschitz constant of ∇(ℓ∘A) begins well at W = 0.
   ///   - system: keeps factorisations of earlier systems for use in later ones.
   init(
-    _ problem: RestrictedProblem<Element>, from start: RestrictedIterate<Element>, σ: Element,
-    system: SampleNewtonSystem<Element>
+    _ problem: RestrictedProblem<Element>, from start: RestrictedIterate<Element>,
+    dualPredictions: Matrix<Element>, σ: Element, system: SampleNewtonSystem<Element>
   ) {
     self.problem = problem
     self.σ = σ
@@ -48,8 +53,12 @@ struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
     centre = start.coefficients
     centrePredictions = start.predictions
     stage = problem.newtonStage(
-      at: start.predictions, centre: centre, σ: σ, projections: start.projections)
+      at: dualPredictions, centre: centre, σ: σ, projections: start.projections)
   }
+
+  /// The F with θ = −∇ℓ(F), which is A W only where a subproblem is solved exactly. The next working set begins there: a θ
+  /// taken at A W may be far from feasible.
+  var dualPredictions: Matrix<Element> { stage.predictions }
 
   mutating func step() -> StepOutcome {
     if hasMoved {
@@ -74,20 +83,31 @@ struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
 
   /// Moves the centre to U once the subproblem is solved well enough for that.
   private mutating func moveCentreIfSolved() {
-    var move = stage.image
-    move.add(-1, centrePredictions)
-    let isSolved = stage.residual.frobeniusNorm <= Self.inexactness * move.frobeniusNorm
+    var (seenMove, move) = (stage.image, stage.u)
+    seenMove.add(-1, centrePredictions)
+    move.add(-1, centre)
+    let size = max(seenMove.frobeniusNorm, move.frobeniusNorm / (problem.loss.smoothness * σ).squareRoot())
+    let isSolved = stage.residual.frobeniusNorm <= Self.inexactness * size
     guard isSolved || stepsAtCentre >= Self.patience else { return }
     if !isSolved {
       σ /= Self.growth
     } else if stepsAtCentre <= 4 {
-      σ *= stepsAtCentre <= 2 && !hasCones ? Self.growth * Self.growth : Self.growth
+      let growth = stepsAtCentre <= 2 && !hasCones ? Self.growth * Self.growth : Self.growth
+      σ = max(σ, min(growth * σ, largestσ))
     }
     stepsAtCentre = 0
     hasMoved = true
     guard isSolved else { return }
     centre = stage.u
     centrePredictions = stage.image
+  }
+
+  /// The σ at which rows of W̄ + σAᵀθ, ‖u_r‖ + σλ long, carry the rounding that U may have.
+  private var largestσ: Element {
+    let active = stage.norms.filter { $0 > 0 }
+    guard !active.isEmpty else { return .infinity }
+    let mean = active.reduce(0, +) / Element(active.count)
+    return Self.resolution / .ulpOfOne * mean / problem.λ
   }
 
   /// ⟨ρ, dθ⟩ for dF along the direction: the derivative of ψ, from below zero up.
@@ -99,24 +119,32 @@ struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
     return -left.inner(right)
   }
 
-  /// A step at which ψ still falls, or its derivative is at most half of what it was below zero (a condition
-  /// free of the rounding of ψ's values), found by false position.
+  /// The whole step where ψ still falls there, or rises at most half as fast as it fell at the beginning (a condition free
+  /// of the rounding of ψ's values). Otherwise one whose derivative is at most half of that in size, or one short of such
+  /// by a factor of 2 at most.
   private mutating func search(_ direction: Matrix<Element>) -> StepOutcome {
     let initial = derivative(stage, direction)
     guard initial < 0 else { return .stalled }
-    var t: Element = 1
+    var (t, short, long): (Element, Element, Element) = (1, 0, .infinity)
+    var best: NewtonStage<Element>?
     for _ in 0..<20 {
       var f = stage.predictions
       f.add(t, direction)
       let trial = problem.newtonStage(at: f, centre: centre, σ: σ, projections: stage.projections)
       let slope = derivative(trial, direction)
-      if slope <= -initial / 2 {
-        stage = trial
-        return .advanced
+      if slope.isFinite, slope <= -initial / 2 {
+        (short, best) = (t, trial)
+        if t == 1 || slope >= initial / 2 { break }
+      } else {
+        long = t
       }
-      t *= slope.isFinite ? min(max(initial / (initial - slope), 0.05), 0.7) : 0.1
+      if 2 * short >= long { break }
+      let share = initial / (initial - slope)
+      t = short > 0 ? (short + long) / 2 : t * (share > 0 ? min(max(share, 0.05), 0.7) : 0.1)
     }
-    return .stalled
+    guard let best else { return .stalled }
+    stage = best
+    return .advanced
   }
 }
 

@@ -23,9 +23,10 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
   private var restrictedDual: Element = -.infinity
   /// The restricted gap at which all groups are priced, as a fraction of the whole gap.
   private var fraction: Element = 0.3
-  /// The last curvature L and proximal step σ met, for the next working set.
+  /// The last curvature L met, and the proximal step σ and F of Newton's method, for the next working set.
   private var curvature: Element?
   private var σ: Element?
+  private var dualPredictions: Matrix<Element>?
   /// The least gap and the iteration that reached it.
   private var progress: (gap: Element, iteration: Int) = (.infinity, 0)
 
@@ -77,6 +78,7 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
       inner = .none
       outcome = method.step()
       (iterate, σ, system) = (method.iterate, method.σ, method.system)
+      dualPredictions = method.dualPredictions
       inner = .newton(method)
     }
     iterations += 1
@@ -225,7 +227,9 @@ extension WorkingSetIteration {
       return
     }
     let σ = σ ?? 50 / accelerated.estimatedCurvature()
-    inner = .newton(SemismoothNewton(restricted, from: start, σ: σ, system: system))
+    inner = .newton(
+      SemismoothNewton(
+        restricted, from: start, dualPredictions: dualPredictions ?? start.predictions, σ: σ, system: system))
   }
 
   /// The iterate with the rows of another working set, which holds all its groups that are not zero.

@@ -66,7 +66,7 @@ public struct InteriorPointMethod: Solver {
     loss = LossTerm(program.loss, scale: size)
     let t = rowSize > 0 ? size / rowSize : 1
     for block in blocks { block.start(t: t, slack: size, λ: program.λ) }
-    if Self.prefersCoefficients(program, groups: groups) {
+    if Self.prefersCoefficients(program, groups: groups, isCautious: isCautious) {
       system = CoefficientSystem(samples: n, features: d)
     } else {
       system = SampleSystem(samples: n, features: d, outputs: program.outputs)
@@ -97,9 +97,13 @@ public struct InteriorPointMethod: Solver {
     return (own + coefficients, own + samples * (program.loss.isSeparable ? 1 : 2))
   }
 
-  private static func prefersCoefficients(_ program: TwoLayerProgram, groups: [TwoLayerGroup]) -> Bool {
+  /// Whether the coefficient system is taken: where it is cheaper, with caution a hundred times, as kinks that hold make
+  /// it ill-conditioned.
+  private static func prefersCoefficients(
+    _ program: TwoLayerProgram, groups: [TwoLayerGroup], isCautious: Bool
+  ) -> Bool {
     let work = work(program, groups: groups)
-    return work.coefficients < work.samples
+    return (isCautious ? 100 : 1) * work.coefficients < work.samples
   }
 
   /// Multiplications of one step on some groups of a program.
@@ -109,10 +113,12 @@ public struct InteriorPointMethod: Solver {
   }
 
   /// Bytes that the method takes on `groups` groups of a program.
-  public static func bytes(_ program: TwoLayerProgram, groups: [TwoLayerGroup]) -> Int {
+  public static func bytes(
+    _ program: TwoLayerProgram, groups: [TwoLayerGroup], isCautious: Bool = false
+  ) -> Int {
     let (n, d, count) = (program.samples, program.features, groups.count)
     let perBlock = 8 * ((program.isConstrained ? 10 : 3) * program.rows + d * d + 12 * d)
-    if prefersCoefficients(program, groups: groups) {
+    if prefersCoefficients(program, groups: groups, isCautious: isCautious) {
       return count * perBlock + CoefficientSystem.bytes(samples: n, features: d, groups: count)
     }
     return count * perBlock
@@ -218,11 +224,10 @@ public struct InteriorPointMethod: Solver {
     }
     let violation = norms.reduce(0) { max($0, $1 / program.λ - 1) }
     let slack = blocks.reduce(0) { max($0, $1.slackInfeasibility) }
-    let size = loss.θ.storage.reduce(1e-300) { max($0, abs($1)) }
     let scale = loss.predictions.storage.reduce(1e-300) { max($0, abs($1)) }
     let complementarity = self.complementarity(afterStep: 0)
     optimality.relativeGap = complementarity / max(1, abs(objective))
-    optimality.infeasibility = max(violation, slack / scale, lossResidual / size)
+    optimality.infeasibility = max(violation, slack / scale, lossResidual)
     return complementarity
   }
 
@@ -242,7 +247,7 @@ public struct InteriorPointMethod: Solver {
       }
     }
     guard !succeeded.contains(false) else { return false }
-    if Self.prefersCoefficients(program, groups: blocks.map(\.group)) {
+    if Self.prefersCoefficients(program, groups: blocks.map(\.group), isCautious: isCautious) {
       if !(system is CoefficientSystem) { system = CoefficientSystem(samples: n, features: d) }
     }
     return system.factorise(blocks, loss, x: x)

@@ -78,7 +78,8 @@ struct LossTerm {
   /// Number of complementarity pairs.
   var degree: Int { 2 * kinks.count }
 
-  /// Refreshes gradient and curvature at the current predictions. Returns the largest |θ + ∇ℓ(F)|.
+  /// Refreshes gradient and curvature at the current predictions. Returns the largest |θ + ∇ℓ(F)| relative to the largest
+  /// |θ|, or f − κ − (r − q − γθ) relative to the largest |f| and |κ|.
   mutating func update() -> Double {
     loss.gradient(at: predictions, into: &gradient)
     if isCoupled {
@@ -92,17 +93,27 @@ struct LossTerm {
     } else {
       loss.secondDerivative(at: predictions, into: &inverseCurvature)
     }
-    let largest = inverseCurvature.storage.reduce(0, max)
-    let floor = max(largest * 1e-13, 1e-200)
+    let floor = max(inverseCurvature.storage.reduce(0, max) * 1e-13, 1e-200)
     for i in 0..<inverseCurvature.count {
       inverseCurvature.storage[i] = 1 / max(inverseCurvature.storage[i], floor)
     }
+    var (residual, size) = (0.0, 1e-300)
     for pair in kinks {
       let zr = pair.slope - pair.z
       inverseCurvature.storage[pair.index] = pair.r / zr + pair.q / pair.z + pair.kink.compliance
       gradient.storage[pair.index] = -θ.storage[pair.index]
+      residual = max(residual, abs(distance(of: pair)))
+      size = max(size, abs(predictions.storage[pair.index]), abs(pair.kink.position))
     }
-    return (0..<θ.count).reduce(0) { max($0, abs(θ.storage[$1] + gradient.storage[$1])) }
+    let largest = θ.storage.reduce(1e-300) { max($0, abs($1)) }
+    let slope = (0..<θ.count).reduce(0) { max($0, abs(θ.storage[$1] + gradient.storage[$1])) }
+    return max(slope / largest, residual / size)
+  }
+
+  /// f − κ − (r − q − γθ), 0 where a pair describes the prediction.
+  private func distance(of pair: KinkPair) -> Double {
+    let elastic = pair.kink.compliance * θ.storage[pair.index]
+    return predictions.storage[pair.index] - pair.kink.position + elastic - (pair.r - pair.q)
   }
 
   /// R for complementarity targets σμ less the second-order terms.
@@ -113,10 +124,8 @@ struct LossTerm {
     for index in kinks.indices {
       let pair = kinks[index]
       let zr = pair.slope - pair.z
-      let elastic = pair.kink.compliance * θ.storage[pair.index]
-      let ρ = predictions.storage[pair.index] - pair.kink.position + elastic - (pair.r - pair.q)
       let (cr, cq) = pair.targets(σμ)
-      target.storage[pair.index] = cr / zr - cq / pair.z - ρ
+      target.storage[pair.index] = cr / zr - cq / pair.z - distance(of: pair)
     }
   }
 
