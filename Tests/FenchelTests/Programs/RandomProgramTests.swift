@@ -121,4 +121,19 @@ struct RandomProgramTests {
       }
     }
   }
+
+  @Test("A dual point rounded to single precision bounds as well", arguments: [LossKind.softmax, .logistic])
+  func roundedDualPoint(kind: LossKind) throws {
+    for seed: UInt64 in 40..<80 {
+      let program = try program(kind, seed: seed, ratio: 0.1, isConstrained: false)
+      var f: Matrix<Double> = Philox(seed: seed, stream: 6).normalMatrix(program.samples, program.outputs)
+      f.scale(by: 20)
+      var θ = f
+      program.loss.gradient(at: f, into: &θ)
+      let exact = Matrix(θ.rows, θ.columns, storage: θ.storage.map { -$0 })
+      let rounded = Matrix(θ.rows, θ.columns, storage: θ.storage.map { -Double(Float($0)) })
+      let (a, b) = (program.dualBound(θ: exact).value, program.dualBound(θ: rounded).value)
+      #expect(a > 0 && b >= a * (1 - 1e-5), "seed \(seed): \(a), \(b)")
+    }
+  }
 }

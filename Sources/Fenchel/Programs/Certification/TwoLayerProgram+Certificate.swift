@@ -141,16 +141,21 @@ extension TwoLayerProgram: Certifiable {
 }
 
 extension StrictLoss {
-  /// θ with what can never be feasible taken out: for softmax the mean of each row (Σ_j θ_kj = 0 is a dual
-  /// constraint), for samples of weight 0 everything.
+  /// θ with what can never be feasible taken out: for samples of weight 0 everything, and for softmax what keeps the
+  /// probabilities y_k − θ_k/s_k from the simplex, as rounding does where they are next to 0.
   func feasibleDirection(_ θ: Matrix<Double>) -> Matrix<Double> {
     var result = θ
     for k in 0..<θ.rows {
-      var mean = 0.0
-      if kind == .softmax {
-        for j in 0..<θ.columns { mean += θ[k, j] / Double(θ.columns) }
+      let weight = weights[k]
+      if weight == 0 {
+        for j in 0..<θ.columns { result[k, j] = 0 }
+      } else if kind == .softmax {
+        let p = (0..<θ.columns).map { max(0, targets[k, $0] - θ[k, $0] / weight) }
+        let total = p.reduce(0, +)
+        for j in 0..<θ.columns {
+          result[k, j] = total > 0 ? weight * (targets[k, j] - p[j] / total) : 0
+        }
       }
-      for j in 0..<θ.columns { result[k, j] = weights[k] > 0 ? θ[k, j] - mean : 0 }
     }
     return result
   }
