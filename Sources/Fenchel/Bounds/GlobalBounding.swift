@@ -87,7 +87,7 @@ package struct GlobalBounding {
 
 extension GlobalBounding {
   /// Widths of the roundings, one after another.
-  private static var widths: [Double] { [0.03, 0.01, 0.003, 0.001, 0.0003] }
+  private static var widths: [Double] { [0.05, 0.01, 0.001] }
   private static var partedWidth: Double { 0.002 }
   /// Pieces an output into which directions are parted, and features up to which that is worth the work.
   static var mostPieces: Int { 64 }
@@ -113,7 +113,7 @@ extension GlobalBounding {
       let isLast = stage == Self.widths.count - 1
       let method = LBFGS(
         memory: 20, maximumEvaluations: evaluations / Self.widths.count,
-        decreaseTolerance: isLast ? 1e-9 : 1e-8)
+        decreaseTolerance: isLast ? 1e-9 : 1e-5)
       let run = method.minimise(from: point, shouldContinue: { _ in !deadline.hasPassed }) {
         relaxation.value(at: $0, into: &$1)
       }

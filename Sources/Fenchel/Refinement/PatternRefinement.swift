@@ -6,9 +6,9 @@ import LinearAlgebra
 /// A short local training gives the first patterns, and the network grows by neurons that it lacks as long as that
 /// pays (`grown`). Then, in rounds: the program over all patterns so far is solved to a proven gap by a working set;
 /// pricing searches for patterns that violate its dual constraint; the network, with the priced neurons added, is
-/// trained locally once more, and its patterns come back in. Ends when the search finds no violation above the
-/// tolerance, or when what it finds gains nothing any more. The result is never worse than the local training that it
-/// starts from, since the program contains that network.
+/// trained locally once more, and its patterns come back in. Where that gains little, the patterns at hand are kept, and
+/// the priced ones alone are added, until the search finds no violation above the tolerance or has had its share of
+/// work. The result is never worse than the local training that it starts from, since the program contains that network.
 public struct PatternRefinement {
   let x: Matrix<Double>
   let loss: any Loss<Double>
@@ -34,9 +34,12 @@ public struct PatternRefinement {
     /// Steps of growth before the first program, and multiplications of all of them together, about.
     public var maximumGrowthSteps = 20
     public var maximumGrowthWork = 3e11
-    public var maximumRounds = 20
-    /// Rounds in a row, each of which lowers the objective by less than the tolerance, after which the search ends.
+    public var maximumRounds = 60
+    /// Rounds in a row, each of which lowers the objective by less than the tolerance, after which there is no further
+    /// local training; and multiplications of Newton steps, about, up to which rounds go on without it: as many
+    /// as those before took, if that is more.
     public var maximumIdleRounds = 2
+    public var closingWork = 1e10
     /// Priced patterns taken in a round for each sign and output.
     public var patternsPerRound = 10
     /// Random starts of a search; those after a program that was meant to be the last have twice as many.
@@ -87,7 +90,7 @@ public struct PatternRefinement {
       let isLast =
         state.violation ?? 0 <= tolerance || candidates.count == 0
         || state.phases.rounds >= options.maximumRounds
-        || state.idleRounds >= options.maximumIdleRounds || state.work >= options.maximumWork
+        || state.work >= min(options.maximumWork, state.closingLimit ?? .infinity)
       if !isLast {
         try takeIn(candidates, &state)
       } else if state.isFinal || isCertified(state) {
@@ -129,7 +132,7 @@ public struct PatternRefinement {
   }
 
   /// Relative violation below which a search counts as having found nothing.
-  var tolerance: Double { max(limits.tolerance / 2, 1e-6) }
+  package var tolerance: Double { max(limits.tolerance / 2, 1e-6) }
 
   private var neuronsPerOutput: Int {
     options.neuronsPerOutput ?? min(200, max(10, loss.samples / 5 / loss.outputs))
@@ -161,6 +164,10 @@ public struct PatternRefinement {
     /// Largest relative violation that the last search found, nil where there was none.
     var violation: Double?
     var idleRounds = 0
+    /// The work at which the search ends, once rounds gain too little for local training; nil before.
+    var closingLimit: Double?
+    /// Whether rounds have no local training any more, and drop only patterns that hardly matter.
+    var isClosing: Bool { closingLimit != nil }
     /// Multiplications spent in Newton steps, about.
     var work = 0.0
     /// Whether the cone program was too large, so that there is nothing to refine.
@@ -267,6 +274,9 @@ public struct PatternRefinement {
     state.work += Double(solution.iterations) * stepWork
     let isBetter = solution.certificate.primal < state.best.objective - reach(at: state.best.objective)
     state.idleRounds = isBetter ? 0 : state.idleRounds + 1
+    if !state.isClosing, state.idleRounds >= options.maximumIdleRounds {
+      state.closingLimit = max(options.closingWork, 2 * state.work)
+    }
     state.keep(solution)
     try compress(&state)
   }
@@ -310,7 +320,7 @@ public struct PatternRefinement {
   private func compress(_ state: inout State) throws {
     let point = state.solution.point
     let norms = point.coefficients.rowNorms
-    let smallest = 1e-2 * (norms.max() ?? 0)
+    let smallest = (state.isClosing ? 1e-3 : 1e-2) * (norms.max() ?? 0)
     let kept = Array(
       norms.indices.filter { norms[$0] > smallest }.sorted { (norms[$0], $1) > (norms[$1], $0) }
         .prefix((loss.samples + 1) * loss.outputs)
@@ -353,18 +363,13 @@ public struct PatternRefinement {
     return found
   }
 
-  /// Adds the priced patterns, and those of the network after local training with the priced neurons.
+  /// Adds the priced patterns, and those of the next network.
   private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws {
     state.isFinal = false
-    let outcome = polished(
-      with(candidates, in: state.neurons), seconds: remaining(since: state.began), &state.phases)
-    // A network that the newcomers raised is as welcome: they lead it off the kinks that hold it.
-    let polished = outcome.objective.isFinite ? outcome.neurons : state.neurons
-    let newcomers = largest(of: compact(polished), count: state.neurons.count + 3 * candidates.count)
-    let all = candidates.appending(newcomers)
-    let patterns = try state.compressed.patterns.adding(gates(of: all), for: x)
+    let network = state.isClosing ? state.neurons : retrained(with: candidates, &state)
+    let patterns = try state.compressed.patterns.adding(gates(of: candidates.appending(network)), for: x)
     state.program = try program(patterns)
-    var start = point(of: newcomers, θ: state.solution.dualPoint.θ, in: state.program)
+    var start = point(of: network, θ: state.solution.dualPoint.θ, in: state.program)
     let known = Set(start.groups)
     let priced = point(of: candidates, θ: start.θ, in: state.program).groups
     let others = Array(Set(state.start.groups + priced).subtracting(known)).sorted()
@@ -373,6 +378,15 @@ public struct PatternRefinement {
       start.groups.count, x.columns,
       storage: start.coefficients.storage + [Double](repeating: 0, count: others.count * x.columns))
     state.start = start
+  }
+
+  /// The network after local training with the priced neurons.
+  private func retrained(with candidates: NeuronSet, _ state: inout State) -> NeuronSet {
+    let outcome = polished(
+      with(candidates, in: state.neurons), seconds: remaining(since: state.began), &state.phases)
+    // A network that the newcomers raised is as welcome: they lead it off the kinks that hold it.
+    let polished = outcome.objective.isFinite ? outcome.neurons : state.neurons
+    return largest(of: compact(polished), count: state.neurons.count + 3 * candidates.count)
   }
 
   /// The neurons of some size, the largest of them: the rest is what small steps leave behind.

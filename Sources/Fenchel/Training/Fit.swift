@@ -78,6 +78,7 @@ public struct Fitting {
     refinement.options.seed = settings.seed
     refinement.options.maximumBytes = settings.memoryLimit
     refinement.options.solver = settings.solver
+    if settings.bound == .tight { refinement.options.closingWork = .infinity }
     var outcome = try refinement.run()
     outcome.phases.searchSeconds += seconds
     return Fit(
