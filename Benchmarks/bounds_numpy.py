@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The relaxation behind the bound over networks of any width, in NumPy and in Fenchel: bounds_numpy.py FENCHEL [REPEATS]
 
-Both minimise the same relaxation by L-BFGS (here SciPy's, of 20 pairs, from the same kind of start, with the prototype's
-widths of rounding), take its multipliers, and evaluate the bound that these prove by one factorisation for each sign. Run
+Both minimise the same relaxation by L-BFGS (here SciPy's, of 20 pairs, from the same kind of start, with five
+widths of rounding for our three), take its multipliers, and evaluate the bound that these prove by one factorisation for each sign. Run
 alternately on the problems of Benchmarks/peers/problems.py: NumPy on one thread and on two, of which the faster counts; Fenchel
 on two. Fastest of the repeats. Needs NumPy and SciPy.
 """
