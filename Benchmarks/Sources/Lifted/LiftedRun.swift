@@ -33,7 +33,13 @@ struct LiftedRun {
     bytes = ProcessMemory.peak - before
   }
 
-  /// The same, of `samples` samples, in a process of its own: the peak of one run hides that of the next.
+  /// What is wrong with a process that was to make a run.
+  struct Failure: Error {
+    let status: Int32
+    let output: String
+  }
+
+  /// The same, of as many samples as this process has, in one of its own: the peak of one run hides that of the next.
   static func inProcess(widths: [Int], batch: Int) throws -> LiftedRun {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
@@ -47,7 +53,7 @@ struct LiftedRun {
     let numbers = text.split(whereSeparator: \.isWhitespace)
     guard process.terminationStatus == 0, numbers.count == 2, let seconds = Double(numbers[0]),
       let bytes = Int(numbers[1])
-    else { throw CocoaError(.executableLoad) }
+    else { throw Failure(status: process.terminationStatus, output: text) }
     return LiftedRun(seconds: seconds, bytes: bytes)
   }
 }

@@ -1,7 +1,7 @@
 // Seconds of an epoch and memory of batched Fenchel lifted networks by layers and batch, beside the time that the matrix
 // products of the epoch alone take, their rate and the machine's ceiling for products. Uniform inputs of 150 columns, ten
 // classes, single precision; each row is a process of its own, and its memory what training adds to the data at its peak. The
-// time for each sample and weight is to be the same in all rows as long as layers and batches are large.
+// time for each sample and weight is to be about the same in all rows.
 import ConvexOptimization
 import Fenchel
 import Foundation

@@ -39,7 +39,7 @@ public enum BoundEffort: String, Codable, Sendable, CaseIterable {
   /// The relaxation, as far as it takes a second or two, and for up to six features some thousand cones.
   case quick
   /// The relaxation whatever it takes, for up to six features half a million cones for each sign and output, and for up to
-  /// 64 features 64 pieces of directions an output.
+  /// 64 features 64 pieces of directions an output; before, patterns are refined until no search finds a violation.
   case tight
 
   /// Multiplications of the relaxation.

@@ -34,10 +34,12 @@ public struct PatternRefinement {
     /// Steps of growth before the first program, and multiplications of all of them together, about.
     public var maximumGrowthSteps = 20
     public var maximumGrowthWork = 3e11
+    /// Rounds with local training, and all rounds.
+    public var maximumTrainedRounds = 20
     public var maximumRounds = 60
     /// Rounds in a row, each of which lowers the objective by less than the tolerance, after which there is no further
-    /// local training; and multiplications of Newton steps, about, up to which rounds go on without it: as many
-    /// as those before took, if that is more.
+    /// local training; and multiplications of all Newton steps, about, up to which rounds go on without it, or twice
+    /// those until then, if that is more.
     public var maximumIdleRounds = 2
     public var closingWork = 1e10
     /// Priced patterns taken in a round for each sign and output.
@@ -87,20 +89,19 @@ public struct PatternRefinement {
       try solveProgram(&state, tolerance: state.isFinal ? limits.tolerance : programTolerance(state))
       let candidates = search(&state)
       if state.isLocal || state.stop != nil { break }
-      let isLast =
-        state.violation ?? 0 <= tolerance || candidates.count == 0
-        || state.phases.rounds >= options.maximumRounds
-        || state.work >= min(options.maximumWork, state.closingLimit ?? .infinity)
-      if !isLast {
-        try takeIn(candidates, &state)
-      } else if state.isFinal || isCertified(state) {
-        break
-      } else {
-        try comeToAnEnd(&state)
-      }
+      if candidates.count > 0, mayGoOn(state), try takeIn(candidates, &state) { continue }
+      if state.isFinal || isCertified(state) { break }
+      try comeToAnEnd(&state)
     }
     state.solution.seconds = state.began.duration(to: ContinuousClock().now).seconds
     return try outcome(state)
+  }
+
+  /// Whether a violation is left, and budget for another round; of a time limit the last third is for the last program.
+  private func mayGoOn(_ state: State) -> Bool {
+    state.violation ?? 0 > tolerance && state.phases.rounds < options.maximumRounds
+      && state.work < min(options.maximumWork, state.closingLimit ?? .infinity)
+      && !(state.isClosing && remaining(since: state.began, ofShare: 2 / 3).map { $0 <= 0 } == true)
   }
 
   /// Whether the last solution has the tolerance, and is as good as every network so far.
@@ -274,9 +275,9 @@ public struct PatternRefinement {
     state.work += Double(solution.iterations) * stepWork
     let isBetter = solution.certificate.primal < state.best.objective - reach(at: state.best.objective)
     state.idleRounds = isBetter ? 0 : state.idleRounds + 1
-    if !state.isClosing, state.idleRounds >= options.maximumIdleRounds {
-      state.closingLimit = max(options.closingWork, 2 * state.work)
-    }
+    let isTrainedOut =
+      state.idleRounds >= options.maximumIdleRounds || state.phases.rounds >= options.maximumTrainedRounds
+    if isTrainedOut, !state.isClosing { state.closingLimit = max(options.closingWork, 2 * state.work) }
     state.keep(solution)
     try compress(&state)
   }
@@ -363,21 +364,23 @@ public struct PatternRefinement {
     return found
   }
 
-  /// Adds the priced patterns, and those of the next network.
-  private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws {
-    state.isFinal = false
-    let network = state.isClosing ? state.neurons : retrained(with: candidates, &state)
-    let patterns = try state.compressed.patterns.adding(gates(of: candidates.appending(network)), for: x)
-    state.program = try program(patterns)
-    var start = point(of: network, θ: state.solution.dualPoint.θ, in: state.program)
+  /// Adds the priced patterns, and those of the network after local training with them; false where the program would
+  /// then take more memory or work than it may.
+  private func takeIn(_ candidates: NeuronSet, _ state: inout State) throws -> Bool {
+    let trained = state.isClosing ? nil : retrained(with: candidates, &state)
+    let gates = gates(of: trained.map { candidates.appending($0) } ?? candidates)
+    let program = try program(state.compressed.patterns.adding(gates, for: x))
+    var start = trained.map { point(of: $0, θ: state.solution.dualPoint.θ, in: program) } ?? state.start
     let known = Set(start.groups)
-    let priced = point(of: candidates, θ: start.θ, in: state.program).groups
+    let priced = point(of: candidates, θ: start.θ, in: program).groups
     let others = Array(Set(state.start.groups + priced).subtracting(known)).sorted()
     start.groups += others
     start.coefficients = Matrix(
       start.groups.count, x.columns,
       storage: start.coefficients.storage + [Double](repeating: 0, count: others.count * x.columns))
-    state.start = start
+    guard isAffordable(program, start.groups) else { return false }
+    (state.program, state.start, state.isFinal) = (program, start, false)
+    return true
   }
 
   /// The network after local training with the priced neurons.

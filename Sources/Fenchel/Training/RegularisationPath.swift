@@ -24,7 +24,7 @@ public func path(
   let (_, seconds) = try timed {
     for ratio in ratios.sorted(by: >) {
       var pointSettings = settings
-      pointSettings.lambda = .ratio(ratio)
+      (pointSettings.lambda, pointSettings.bound) = (.ratio(ratio), BoundEffort.none)
       let fitting = ConvexFitting(
         problem: problem, settings: pointSettings, cancellation: cancellation, progress: progress)
       let (fit, seconds) = try timed { try fitting.fit(after: earlier) }

@@ -38,7 +38,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var maxMemory: Double?
   /// Threads, or nil for all processors.
   public var threads: Int?
-  /// How much work goes into the bound over networks of any width, nil for `quick`; for ReLU networks.
+  /// How much work goes into the bound over networks of any width, and in `tight` into the last of refinement; nil for
+  /// `quick`; for ReLU networks.
   public var bound: BoundEffort?
   /// Seconds that it may take, or nil for no limit beside the effort's own.
   public var boundTime: Double?

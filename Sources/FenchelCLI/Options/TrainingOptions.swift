@@ -54,7 +54,10 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Arithmetic of the solver; certificates are always double.")
   var precision: Precision = .float
 
-  @Option(help: "Work for the bound over ReLU networks of any width (default: quick).")
+  @Option(
+    help:
+      "Work for the bound over ReLU networks of any width, and in tight for the last of refinement (default: quick)."
+  )
   var bound: BoundEffort?
 
   @Option(

@@ -133,13 +133,13 @@ struct ReportText {
     guard let proof = report.certificate, let violation = proof.heuristicViolation,
       proof.global?.kind != .exact
     else { return nil }
-    if violation > 1e-4 {
+    if violation > report.settings.tolerance {
       return "found a neuron outside these patterns that would help (violation "
         + "\(Format.scientific(violation)); an estimate, not a bound)"
     }
     // Less than 1e-12 is the rounding of its products.
-    let excess = violation > 1e-12 ? " by more than \(Format.scientific(violation))" : ""
-    return "found no neuron outside these patterns that would help\(excess) (a search, not a bound)"
+    let rest = violation > 1e-12 ? "violation at most \(Format.scientific(violation)); " : ""
+    return "found no neuron outside these patterns that would help (\(rest)a search, not a bound)"
   }
 
   private var network: String {

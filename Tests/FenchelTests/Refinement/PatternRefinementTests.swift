@@ -72,13 +72,31 @@ struct PatternRefinementTests {
       limits: Limits())
     refinement.options.closingWork = .infinity
     let outcome = try refinement.run()
-    #expect(outcome.solution.status == .solved && outcome.phases.rounds < refinement.options.maximumRounds)
+    #expect(outcome.solution.status == .solved)
     #expect(try #require(outcome.heuristicViolation) <= refinement.tolerance)
 
-    refinement.options.maximumIdleRounds = 1
+    refinement.options.maximumTrainedRounds = 1
+    let untrained = try refinement.run()
+    #expect(try #require(untrained.heuristicViolation) <= refinement.tolerance)
     refinement.options.closingWork = 0
-    refinement.options.maximumWork = 1
-    #expect(try #require(refinement.run().heuristicViolation) > refinement.tolerance, "no work, no search")
+    let short = try refinement.run()
+    #expect(try #require(short.heuristicViolation) > refinement.tolerance)
+    #expect(short.solution.status == .solved && short.phases.rounds < untrained.phases.rounds)
+  }
+
+  @Test("A step too large for the next program ends the search with the last one, solved")
+  func roundsThatAreTooLarge() throws {
+    var refinement = try refinement(outputs: 1)
+    let free = try refinement.run()
+    var ended = 0
+    for work in [3e5, 1e6, 2e6, 3e6, 4e6, 5e6, 7e6] {
+      refinement.options.maximumStepWork = work
+      let outcome = try refinement.run()
+      guard outcome.solution.status == .solved else { continue }
+      ended += outcome.phases.rounds < free.phases.rounds ? 1 : 0
+      #expect(outcome.solution.certificate.relativeGap <= 1e-4)
+    }
+    #expect(ended > 0)
   }
 
   @Test("Memory that suffices for the network of local training suffices, whatever that would grow to")
