@@ -33,7 +33,7 @@ test-packages: toolchain
 
 test: ## install what is needed, then lint, limits, build without warnings, every test
 	@before=$$(git status --porcelain 2>/dev/null); \
-	$(MAKE) --no-print-directory test-packages lint limits swift-tests experiments python-tests && \
+	$(MAKE) --no-print-directory test-packages lint limits swift-tests experiments python-tests || exit 1; \
 	after=$$(git status --porcelain 2>/dev/null); \
 	if [ "$$before" != "$$after" ]; then echo "the tests left files behind:"; echo "$$after"; exit 1; fi
 

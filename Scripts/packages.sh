@@ -2,8 +2,8 @@
 # Installs the system packages that are missing:  packages.sh build | packages.sh test
 # Does nothing, and needs no rights, when all are there. On systems without apt it names what to install.
 set -eu
-packages="libopenblas-dev zlib1g-dev pkg-config"
-if [ "${1:-build}" = test ]; then packages="$packages python3 python3-venv git"; fi
+packages="libopenblas-dev zlib1g-dev pkg-config git"
+if [ "${1:-build}" = test ]; then packages="$packages python3 python3-venv"; fi
 
 present() { # by what the package is for, so that other sources of the same thing count too
   case $1 in

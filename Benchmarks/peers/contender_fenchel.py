@@ -72,6 +72,7 @@ def main():
                 "status": report["status"],
                 "peak_bytes": report.get("peakMemoryBytes"),
                 "certificate": report["certificate"],
+                "refinement": report.get("refinement"),
                 "core": report.get("environment", {}).get("blasCore"),
             }
         )

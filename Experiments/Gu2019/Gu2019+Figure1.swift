@@ -20,10 +20,10 @@ extension Gu2019 {
 
     private static let fenchel = "Fenchel (this paper)"
 
-    private static let papersλ = "Fenchel, the paper’s λ"
+    private static let otherλ = "Fenchel, λ = 1"
 
     /// Algorithm 1 with accelerated sweeps.
-    private func fenchel(_ options: ExperimentOptions, λ: Double = 1) -> LiftedSettings {
+    private func fenchel(_ options: ExperimentOptions, λ: Double = 0.2) -> LiftedSettings {
       var settings = LiftedSettings()
       (settings.epochs, settings.batchSize) = (options.isQuick ? 20 : 60, nil)
       (settings.λ, settings.ρ, settings.lastρ) = (λ, 1e-2, options.isQuick ? 0.1 : 10)
@@ -42,7 +42,7 @@ extension Gu2019 {
         hidden: [options.isQuick ? 50 : 300], loss: .squared,
         entries: [
           .init(method: .lifted(Self.fenchel, .fenchel, fenchel(options)), paper: 0.961),
-          .init(method: .lifted(Self.papersλ, .fenchel, fenchel(options, λ: 0.2)), paper: 0.961, seeds: 1),
+          .init(method: .lifted(Self.otherλ, .fenchel, fenchel(options, λ: 1)), seeds: 1),
           .init(method: .ordinary("network, SGD", sgd), paper: 0.957, seeds: 1),
           .init(
             method: .sweeps("three-splitting (Lau)", sweeps) { try ThreeSplittingDescent($0, $1) },
@@ -66,9 +66,9 @@ extension Gu2019 {
         images.description(options),
         "network \(images.inputs)-\(contest.hidden[0])-\(images.classes), ReLU, Xavier’s weights (Lau’s: N(0, 0.01²)), "
           + "biases from 0.1; \(sweeps) sweeps over all samples, or epochs of SGD",
-        "\(Self.fenchel): Algorithm 1, λ = 1 chosen on 5,000 training images held out, ρ = "
-          + "(0.01, \(options.isQuick ? "0.1" : "10"))\(options.isQuick ? "" : " as appendix C"), three steps a block; "
-          + "\(Self.papersλ): the same with λ = 0.2",
+        "\(Self.fenchel): Algorithm 1, λ = 0.2 and ρ = (0.01, \(options.isQuick ? "0.1" : "10"))"
+          + "\(options.isQuick ? "" : " as appendix C"), three steps a block; \(Self.otherλ): the same with another λ, which did as "
+          + "well on 5,000 training images held out",
         "Anderson’s combination of ten sweeps begins the next, and is taken back where the model’s value would rise"
           + (options.isQuick ? "" : "; both see the directions that hold 95 % of the inputs’ second moment"),
         "\(seeds.count) seeds of the Fenchel network, one of the others",

@@ -53,7 +53,7 @@ extension Gu2019 {
         "network \(images.inputs)-\(contest.hidden[0])-\(images.classes), ReLU, Xavier’s weights; "
           + "10 epochs in batches of \(options.isQuick ? 50 : 500); \(seeds.count) seeds, the same for all",
         "“\(Self.solved)” is the paper’s Algorithm 2 with its own λ and γ, K = 1; “\(Self.steps)” the defaults of "
-          + "--model fenchel: one preconditioned step a block with momentum, λ = 1, γ growing",
+          + "--model fenchel: one preconditioned step a block with momentum, λ = 1, γ growing, a running mean over some twelve steps",
         options.isQuick
           ? "all directions of the inputs"
           : "they see the directions that hold 99 and 95 % of the inputs’ second moment, 331 and 154 of 784",

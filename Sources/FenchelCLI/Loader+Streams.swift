@@ -37,7 +37,7 @@ extension Loader {
     let hasTestPart = DataCatalogue.entry(location)?.testRows != nil
     let testing =
       try test.map { try self.table($0, targetFile: nil, .train) }
-      ?? (hasTestPart ? try? self.table(location, targetFile: nil, .test) : nil)
+      ?? (hasTestPart ? Self.ifPresent { try self.table(location, targetFile: nil, .test) } : nil)
     return (training, testing.map { StreamedData($0, schema: training.schema) })
   }
 

@@ -105,12 +105,22 @@ struct Loader {
     return joined
   }
 
+  /// The test part of a known set; nil where there is none.
+  static func ifPresent<Part>(_ read: () throws -> Part) throws -> Part? {
+    do { return try read() } catch DataError.noFiles { return nil }
+  }
+
   private func parts(
     of table: Table, _ location: String, _ test: String?, _ options: SchemaOptions
   ) throws -> (Table, Table?) {
     guard let test else {
       guard let entry = DataCatalogue.entry(location), entry.testRows != nil else { return (table, nil) }
-      return (table, try? Loader.table(location, reading, printing, part: .test, memoryLimit: memoryLimit))
+      return (
+        table,
+        try Self.ifPresent {
+          try Loader.table(location, reading, printing, part: .test, memoryLimit: memoryLimit)
+        }
+      )
     }
     guard let fraction = Double(test) else {
       return (table, try Loader.table(test, reading, printing, memoryLimit: memoryLimit))

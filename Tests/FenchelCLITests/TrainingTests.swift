@@ -34,7 +34,7 @@ import Testing
       let parts: [String: Set<String>] = [
         "patterns": ["count", "exact"], "network": ["neurons", "layers", "objective"],
         "certificate": ["primal", "dual", "gap", "relativeGap", "scope", "heuristicViolation"],
-        "refinement": ["rounds", "localSeconds", "searchSeconds", "programSeconds"],
+        "refinement": ["rounds", "firstSeconds", "localSeconds", "searchSeconds", "programSeconds"],
         "train": ["loss", "rmse"], "test": ["loss", "rmse"], "data": ["rows", "columns", "sha256"],
         "environment": ["version", "threads", "blasCore", "processor"],
       ]

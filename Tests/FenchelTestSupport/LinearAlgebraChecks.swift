@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 import Testing
 
@@ -62,10 +63,17 @@ public func checkLinearOperator<A: LinearOperator>(_ a: A, seed: UInt64 = 1, tol
   #expect(distance(dirty, image) <= tolerance * scale, "overwrites what was there, seed \(seed)")
 }
 
+/// Held while the number of threads is not the usual one: tests run side by side, and there is one such number.
+private let threadsLock = NSRecursiveLock()
+
 /// Runs `body` under 1, 2 and 3 threads and expects equal results, bit for bit.
 public func expectSameForAnyThreads<R: Equatable>(_ what: String, _ body: () throws -> R) rethrows {
+  threadsLock.lock()
   let before = Parallel.threads
-  defer { Parallel.threads = before }
+  defer {
+    Parallel.threads = before
+    threadsLock.unlock()
+  }
   var results: [R] = []
   for threads in 1...3 {
     Parallel.threads = threads

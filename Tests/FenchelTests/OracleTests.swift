@@ -66,7 +66,7 @@ struct OracleTests {
       case .dense(let dense):
         sum + λ / 2 * (dense.weights.storage + dense.bias).reduce(0) { $0 + $1 * $1 }
       case .gated(let gated): sum + λ * gated.weights.rowNorms.reduce(0, +)
-      case .activation, .convolution, .averages, .pooling, .polynomial: sum
+      case .activation, .gatedConvolution, .convolution, .averages, .pooling, .polynomial: sum
       }
     }
   }

@@ -97,11 +97,25 @@ private struct SchemaInference {
       if let text { throw textual(text, purpose: "several targets must all be numeric") }
       return .regression
     }
-    if text != nil { return .classification }
+    if let text {
+      guard !isMostlyNumbers(text) else {
+        throw textual(text, purpose: "the other entries are numbers; mend it, or give --task classification")
+      }
+      return .classification
+    }
     if options.targets.isEmpty || targets == table.defaultTargets, let declared = table.declaredTask {
       return declared
     }
     return try numericTask(targets[0])
+  }
+
+  /// Whether a column is text for the sake of a few entries: nine out of ten are numbers, more of them than classes are usual.
+  private func isMostlyNumbers(_ column: Int) -> Bool {
+    guard case .text(let text) = table.columns[column] else { return false }
+    let isNumber = text.values.map { Double($0) != nil }
+    let entries = text.codes.count { $0 >= 0 }
+    let numbers = text.codes.count { $0 >= 0 && isNumber[Int($0)] }
+    return 10 * numbers >= 9 * entries && isNumber.count { $0 } > Schema.mostDistinctClasses
   }
 
   private func numericTask(_ target: Int) throws -> LearningTask {

@@ -10,7 +10,8 @@ import LinearAlgebra
 ///     W_L:  W − M⁻¹∇ℓ,  M = L X̃ᵀX̃ + 2γI      W_l: V ← μV − ω λ M⁻¹X̃ᵀ(φ(X̃W) − X_{l+1}),  W ← W + V
 ///
 /// with the share of unclipped samples of each unit as the curvature of B, and momentum μ on the centre of the
-/// proximal term. Neither monotone nor exact: fast. `LiftedTraining` goes back an epoch where it goes wrong.
+/// proximal term. Neither monotone nor exact: fast. `LiftedTraining` goes back an epoch where it goes wrong. A step
+/// follows its own batch; what training gives out is a running mean W̄, which follows many.
 ///
 /// In networks with convolutions γ would have to differ by orders of magnitude from layer to layer (appendix C has 1e-4 to 1):
 /// there it is what makes each step a share η of the weights' own length, M = X̃ᵀX̃ + δ tr(X̃ᵀX̃)/d I, and η falls to
@@ -19,6 +20,9 @@ import LinearAlgebra
 struct BatchDescent<Element: Scalar>: Resumable {
   let settings: BatchDescentSettings
   var network: FeedForward<Element>
+  /// W̄ ← W̄ + (W − W̄)/min(1 + t/10, T) after the t-th step: the mean looks back on a tenth of the run at most. W itself where
+  /// blocks are solved.
+  private(set) var average: FeedForward<Element>
   private var velocities: [Matrix<Element>]
   private var metrics: [LayerMetric<Element>]
   /// Means of X̃ᵀX̃/m over the batches, of the layers between the first and the last.
@@ -39,6 +43,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
   /// - Throws: `LiftedError.notSmooth` for an activation whose slope is not bounded.
   init(_ network: FeedForward<Element>, settings: BatchDescentSettings, moments: [Element]) throws {
     self.network = network
+    average = network
     self.settings = settings
     velocities = network.weights.map { Matrix($0.rows, $0.columns) }
     innerMoments = network.weights.map { _ in nil }
@@ -50,7 +55,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
     }
   }
 
-  private static func weights(
+  static func weights(
     of network: FeedForward<Element>, _ settings: BatchDescentSettings
   ) -> [Element] {
     var λ = [Element](repeating: Element(settings.λ), count: network.activations.count)
@@ -64,7 +69,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
 
   /// One batch X: m × d with its loss. Returns the loss of the network as it was.
   mutating func step(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
-    defer { batches += 1 }
+    defer { takeMean() }
     if settings.solvesBlocks { return solvedStep(x, loss) }
     let forward = ForwardPass(network, x)
     let value = loss.value(at: forward.inputs[last])
@@ -76,6 +81,17 @@ struct BatchDescent<Element: Scalar>: Resumable {
     return value
   }
 
+  /// Counts a step, and takes its weights into the mean.
+  private mutating func takeMean() {
+    batches += 1
+    let memory = settings.solvesBlocks ? 1 : min(1 + batches / 10, settings.averagedSteps)
+    let share = 1 / Element(memory)
+    for l in network.weights.indices {
+      average.weights[l].scale(by: 1 - share)
+      average.weights[l].add(share, network.weights[l])
+    }
+  }
+
   /// Forgets the momentum and takes steps of half the length from here on.
   mutating func slowDown() {
     caution *= 2
@@ -84,6 +100,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
 
   mutating func transfer(_ state: inout StateTransfer) throws {
     try state.carry("weights", &network.weights)
+    try state.carry("average", &average.weights)
     try state.carry("velocities", &velocities)
     try state.carry("batches", &batches)
     var shorter = Double(caution)
@@ -99,6 +116,9 @@ struct BatchDescent<Element: Scalar>: Resumable {
       }
     }
   }
+
+  /// Whether all weights are numbers.
+  var isFinite: Bool { (network.weights + average.weights).allSatisfy(\.frobeniusNorm.isFinite) }
 
   /// Whether steps are so short that training stands still.
   var hasStopped: Bool { caution > 1000 }
@@ -217,6 +237,8 @@ public struct BatchDescentSettings: Codable, Sendable, Equatable {
   public var momentum = 0.8
   /// ω.
   public var relaxation = 3.0
+  /// T: about how many of the last steps the running mean of the weights remembers; 1 for the last alone.
+  public var averagedSteps = 12
   /// Batches between factorisations of the curvature of inner layers.
   public var refreshInterval = 10
   /// The share of a new batch in the mean curvature of inner layers.

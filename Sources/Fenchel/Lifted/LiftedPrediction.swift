@@ -42,11 +42,10 @@ public struct LiftedPrediction: Sendable {
     default: throw LiftedError.notLifted(model.report.model)
     }
     let network = try FeedForward<Double>(model.network)
-    var λ = LiftedSettings().λ
-    if case .value(let value) = model.settings.lambda { λ = value }
-    try self.init(
-      network, form: form, λ: [Double](repeating: λ, count: network.activations.count),
-      loss: model.report.loss)
+    let settings = model.settings
+    let lifted = try LiftedSettings(
+      settings, settings.layers ?? LayerSettings(for: settings.model), rows: model.report.samples)
+    try self.init(network, form: form, λ: lifted.weights(of: network, form), loss: model.report.loss)
   }
 
   /// Predictions for rows of inputs.

@@ -27,12 +27,12 @@ extension LiftedTraining {
       run.descent.proximityFactor = Element(Double.pow(Double(number), settings.batched.proximityGrowth))
       try run.visit(order.epoch(number - 1), of: settings.epochs, checkpoints)
       guard run.status == .completed, let epoch = run.finishEpoch() else { continue }
-      report(epoch, leaving(run.descent.network), phase: "epochs")
+      report(epoch, leaving(run.network), phase: "epochs")
       try checkpoints?.offer { try run.transfer(&$0) }
     }
     if run.status != .numericalFailure { try checkpoints?.offer(isOver: true) { try run.transfer(&$0) } }
     return Outcome(
-      network: leaving(run.descent.network), status: run.status, history: run.record.history)
+      network: leaving(run.network), status: run.status, history: run.record.history)
   }
 }
 
@@ -54,6 +54,9 @@ private struct BatchedRun<Element: Scalar>: Resumable {
     (self.descent, self.source, self.record, self.limits) = (descent, source, record, limits)
     last = (descent, .infinity)
   }
+
+  /// The network so far: that of the last good epoch where steps since have left the numbers.
+  var network: FeedForward<Element> { descent.isFinite ? descent.average : last.descent.average }
 
   mutating func transfer(_ state: inout StateTransfer) throws {
     try state.carry("run", &record)
@@ -89,7 +92,7 @@ private struct BatchedRun<Element: Scalar>: Resumable {
   mutating func finishEpoch() -> Epoch? {
     let loss = position.loss / max(position.mass, .leastNormalMagnitude)
     position = EpochPosition()
-    guard loss <= 2 * last.loss else {
+    guard loss <= 2 * last.loss, descent.isFinite else {
       descent = last.descent
       descent.slowDown()
       last.descent = descent

@@ -44,6 +44,7 @@ public struct LiftedSettings: Codable, Sendable, Equatable {
     guard plan.hasConvolutions else { return }
     batchSize = Self.batchSize(plan: plan)
     (batched.λ, batched.momentum, batched.stepShare) = (10, 0.5, 0.02)
+    batched.averagedSteps = 1
   }
 
   /// Samples of a batch for a network of these layers.
@@ -161,14 +162,14 @@ public struct LiftedTraining<Element: Scalar> {
       throw LiftedError.parameter(
         "rows of a sketch", Double(settings.sketch ?? 0), allowed: "a whole number above 0")
     }
-    for (name, count) in [("steps of a block", settings.blockSteps), ("K", settings.batched.alternations)]
-    where count < 1 {
+    let counts = [
+      ("steps of a block", settings.blockSteps), ("K", settings.batched.alternations),
+      ("averaged steps", settings.batched.averagedSteps), ("batch size", settings.batchSize ?? 1),
+    ]
+    for (name, count) in counts where count < 1 {
       throw LiftedError.parameter(name, Double(count), allowed: "a whole number above 0")
     }
-    guard settings.batchSize ?? 1 > 0 else {
-      throw LiftedError.parameter(
-        "batch size", Double(settings.batchSize ?? 0), allowed: "a whole number above 0")
-    }
+    try settings.check()
   }
 
   func report(_ epoch: Epoch, _ network: FeedForward<Element>, phase: String) {
@@ -192,7 +193,7 @@ extension LiftedTraining {
     let program = try LiftedProgram(
       x: axes?.x ?? x, loss: loss, kind: kind, activations: network.activations, form: form,
       λ: [Element](repeating: Element(settings.λ), count: layers),
-      ρ: [Element](repeating: Element(settings.ρ), count: layers) + [Element(settings.lastρ ?? settings.ρ)])
+      ρ: settings.ridges(layers: layers))
     var accelerated = AcceleratedDescent(
       try BlockCoordinateDescent(
         program, from: axes?.network ?? network, tolerance: 1e-3, maximumSteps: settings.blockSteps,
@@ -213,7 +214,12 @@ extension LiftedTraining {
         status = reason
         break
       }
-      try accelerated.sweep()
+      do {
+        try accelerated.sweep()
+      } catch is FactorisationError {
+        status = .numericalFailure  // in this precision; the sweeps before stand
+        break
+      }
       report(record.append(loss: accelerated.descent.objective.total), original(), phase: "sweeps")
       try checkpoints?.offer(transfer)
     }

@@ -61,14 +61,7 @@ public struct ConvolutionLayer: LayerContent, Equatable {
       stride: convolution.stride, padding: convolution.padding, isSignal: convolution.isSignal)
   }
 
-  public var attributes: [String: Int] {
-    var attributes = [
-      "height": convolution.input.height, "width": convolution.input.width, "stride": convolution.stride,
-      "padding": convolution.padding,
-    ]
-    if convolution.isSignal { attributes["signal"] = 1 }
-    return attributes
-  }
+  public var attributes: [String: Int] { convolution.attributes }
 
   /// `weight` is filters × channels × height × width.
   public var tensors: [String: Tensor] {
@@ -85,18 +78,32 @@ public struct ConvolutionLayer: LayerContent, Equatable {
     let weight = try parts.doubles("weight", extents: 4)
     let bias = try parts.doubles("bias", extents: 1)
     let shape = weight.shape
-    let convolution: Convolution
-    do {
-      convolution = try Convolution(
-        ImageShape(
-          channels: shape[1], height: parts.attribute("height"), width: parts.attribute("width")),
-        filters: shape[0], kernelHeight: shape[2], kernelWidth: shape[3], stride: parts.attribute("stride"),
-        padding: parts.attribute("padding"), isSignal: parts.attributes["signal"] == 1)
-    } catch let error as ImageOperatorError { throw NetworkError.shape(parts.index, error.description) }
     try self.init(
-      convolution,
+      Convolution(from: parts, channels: shape[1], filters: shape[0], kernel: (shape[2], shape[3])),
       weights: Matrix(shape[0], shape[1] * shape[2] * shape[3], storage: weight.values).transposed,
       bias: bias.values, index: parts.index)
+  }
+}
+
+extension Convolution {
+  /// What a file keeps beside the shape of the filters.
+  var attributes: [String: Int] {
+    var attributes = [
+      "height": input.height, "width": input.width, "stride": stride, "padding": padding,
+    ]
+    if isSignal { attributes["signal"] = 1 }
+    return attributes
+  }
+
+  /// - Throws: `NetworkError` where an attribute is missing, or the kernel does not fit.
+  init(from parts: LayerParts, channels: Int, filters: Int, kernel: (height: Int, width: Int)) throws {
+    do {
+      try self.init(
+        ImageShape(channels: channels, height: parts.attribute("height"), width: parts.attribute("width")),
+        filters: filters, kernelHeight: kernel.height, kernelWidth: kernel.width,
+        stride: parts.attribute("stride"), padding: parts.attribute("padding"),
+        isSignal: parts.attributes["signal"] == 1)
+    } catch let error as ImageOperatorError { throw NetworkError.shape(parts.index, error.description) }
   }
 }
 

@@ -11,6 +11,8 @@ public enum Layer: Sendable, Equatable {
   case activation(Activation)
   /// x ↦ Σ_i 1[xᵀg_i > 0] xᵀw_{i,j}.
   case gated(Gated)
+  /// Images ↦ the outputs of a gated layer, pooled over their patches.
+  case gatedConvolution(GatedConvolution)
   /// Images ↦ their convolution with filters.
   case convolution(ConvolutionLayer)
   /// Images ↦ averages over squares of their pixels.
@@ -26,6 +28,7 @@ public enum Layer: Sendable, Equatable {
     case .dense(let layer): layer
     case .activation(let activation): activation
     case .gated(let layer): layer
+    case .gatedConvolution(let layer): layer
     case .convolution(let layer): layer
     case .averages(let layer): layer
     case .pooling(let layer): layer
@@ -40,6 +43,7 @@ public enum Layer: Sendable, Equatable {
     switch kind {
     case Dense.kind: .dense(try Dense(from: parts))
     case Gated.kind: .gated(try Gated(from: parts))
+    case GatedConvolution.kind: .gatedConvolution(try GatedConvolution(from: parts))
     case ConvolutionLayer.kind: .convolution(try ConvolutionLayer(from: parts))
     case AveragePooling.kind: .averages(try AveragePooling(from: parts))
     case GlobalPooling.kind: .pooling(try GlobalPooling(from: parts))

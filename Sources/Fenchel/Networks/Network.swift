@@ -56,7 +56,7 @@ public struct Network: Sendable, Equatable {
     case .relu: return .relu(hidden: hidden, output: output)
     case .polynomial(let activation):
       return .polynomial(hidden: hidden, activation: activation, output: output)
-    case .activation, .dense, .gated, .convolution, .averages, .pooling: return nil
+    case .activation, .dense, .gated, .gatedConvolution, .convolution, .averages, .pooling: return nil
     }
   }
 
@@ -68,6 +68,7 @@ public struct Network: Sendable, Equatable {
       switch layer {
       case .activation, .polynomial: total += width
       case .gated(let gated): total += gated.activeVectors
+      case .gatedConvolution(let layer): total += layer.gated.activeVectors
       case .dense, .convolution, .averages, .pooling: break
       }
       width = layer.content.outputs ?? width
@@ -107,7 +108,7 @@ public struct Network: Sendable, Equatable {
     for layer in layers {
       switch layer {
       case .gated(let gated): widest = max(widest, gated.weights.rows)
-      case .dense, .activation, .convolution, .averages, .pooling, .polynomial:
+      case .dense, .activation, .gatedConvolution, .convolution, .averages, .pooling, .polynomial:
         widest = max(widest, layer.content.outputs ?? 0)
       }
     }

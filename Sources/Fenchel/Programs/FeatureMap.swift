@@ -51,7 +51,7 @@ extension TrainingProblem {
   func featureMap(_ settings: TrainingSettings) throws -> (any FeatureMap)? {
     switch settings.model {
     case .batchNorm where !settings.normalisesOutputs: try BatchNormalisation(self)
-    case .cnn: try PatchMap(self, settings)
+    case .cnn, .gatedCNN: try PatchMap(self, settings)
     default: nil
     }
   }

@@ -9,7 +9,7 @@ import LinearAlgebra
 /// penalty (λ/2) Σ (‖w_j‖² + ‖v_j‖²) all of the two-layer program holds over the activation patterns of P. There are at
 /// most 2 Σ_{k<h} C(nK − 1, k) of them, whatever the size of the inputs. Averages are sums over P/K.
 ///
-/// Held: all patches, in Double.
+/// Of gated networks the same holds for 1[P g > 0] P w in place of (P w)₊. Held: all patches, in Double.
 public struct PatchMap: FeatureMap {
   /// Of one filter.
   public let convolution: Convolution
@@ -21,15 +21,16 @@ public struct PatchMap: FeatureMap {
 
   /// The map for inputs X: n × d.
   ///
-  /// - Throws: `PatchError` where X has no such patches, or they take more than `maximumBytes` with what is made of them.
+  /// - Parameter copies: times that they are held at once.
+  /// - Throws: `PatchError` where X has no such patches, or all copies take more than `maximumBytes`.
   public init(
     _ x: Matrix<Double>, image: ImageShape?, _ settings: PatchSettings, hasBias: Bool,
-    maximumBytes: Int = .max
+    copies: Double = 3, maximumBytes: Int = .max
   ) throws(PatchError) {
     convolution = try settings.convolution(features: x.columns, image: image)
     (mode, self.hasBias) = (settings.pooling, hasBias)
     let (rows, columns) = (x.rows * convolution.positions, convolution.patchLength + (hasBias ? 1 : 0))
-    let bytes = Self.copies * Double(rows) * Double(columns) * 8
+    let bytes = copies * Double(rows) * Double(columns) * 8
     guard bytes <= Double(maximumBytes) else {
       throw .memory(rows: rows, columns: columns, needed: Int(min(bytes, 1e18)), limit: maximumBytes)
     }
@@ -38,42 +39,65 @@ public struct PatchMap: FeatureMap {
       x, hasBias: hasBias, dividedBy: mode == .average ? Double(convolution.positions) : 1)
   }
 
-  /// Times that a solver, the cones and a bound keep the patches.
-  private static var copies: Double { 3 }
-
   init(_ problem: TrainingProblem, _ settings: TrainingSettings) throws(PatchError) {
     try self.init(
       problem.inputs, image: problem.schema.imageShape, settings.convolution ?? PatchSettings(),
-      hasBias: problem.hasBias, maximumBytes: settings.memoryLimit)
+      hasBias: problem.hasBias, copies: Self.copies(settings), maximumBytes: settings.memoryLimit)
   }
 
-  /// The convolutional network on X of a two-layer ReLU network on the patches without biases in its hidden layer.
+  /// Times that the patches are kept: here, and by a solver in its precision; with cones by these and a bound.
+  private static func copies(_ settings: TrainingSettings) -> Double {
+    if settings.model.hasCones { return 3 }
+    return settings.precision == .float ? 1.5 : 2
+  }
+
+  /// The convolutional network on X of a two-layer network on the patches, ReLU or gated, without biases in its first layer.
   public func decode(_ network: Network) throws -> Network {
-    guard case .relu(let hidden, let output) = network.twoLayerForm else { return network }
+    switch network.twoLayerForm {
+    case .relu(let hidden, let output): try decode(hidden, output)
+    case .gated(let gated):
+      try Network(layers: [
+        .gatedConvolution(
+          GatedConvolution(
+            geometry(filters: gated.gates.rows),
+            Gated(gates: gated.gates, weights: gated.weights, hasBias: hasBias), mode: mode))
+      ])
+    case .polynomial, nil: network
+    }
+  }
+
+  private func decode(_ hidden: Dense, _ output: Dense) throws -> Network {
     let (h, filters) = (convolution.patchLength, hidden.weights.columns)
-    let all = try Convolution(
-      convolution.input, filters: filters, kernelHeight: convolution.kernelHeight,
-      kernelWidth: convolution.kernelWidth, stride: convolution.stride, padding: convolution.padding,
-      isSignal: convolution.isSignal)
     let bias = hasBias ? hidden.weights.row(h) : [Double](repeating: 0, count: filters)
     return try Network(layers: [
-      .convolution(ConvolutionLayer(all, weights: hidden.weights.firstRows(h), bias: bias)), .relu,
+      .convolution(
+        ConvolutionLayer(geometry(filters: filters), weights: hidden.weights.firstRows(h), bias: bias)),
+      .relu,
       .pooling(GlobalPooling(channels: filters, positions: convolution.positions, mode: mode)),
       .dense(output),
     ])
   }
 
+  /// The convolution with so many filters.
+  private func geometry(filters: Int) throws -> Convolution {
+    try Convolution(
+      convolution.input, filters: filters, kernelHeight: convolution.kernelHeight,
+      kernelWidth: convolution.kernelWidth, stride: convolution.stride, padding: convolution.padding,
+      isSignal: convolution.isSignal)
+  }
+
   /// The network on the patches of a convolutional network on X; nil for networks of another form, other patches, and
   /// biases where there are none.
   public func encode(_ network: Network) -> Network? {
+    if network.layers.count == 1, case .gatedConvolution(let layer) = network.layers[0] {
+      return encode(layer)
+    }
     guard network.layers.count == 4, case .convolution(let layer) = network.layers[0],
       case .relu = network.layers[1], case .pooling(let own) = network.layers[2],
       case .dense(let output) = network.layers[3]
     else { return nil }
-    let all = layer.convolution
-    guard all.frame == convolution.frame, all.kernelHeight == convolution.kernelHeight,
-      all.kernelWidth == convolution.kernelWidth, all.stride == convolution.stride,
-      own.positions == all.positions, own.mode == mode, hasBias || layer.bias.allSatisfy({ $0 == 0 })
+    guard hasPatches(of: layer.convolution), own.positions == convolution.positions, own.mode == mode,
+      hasBias || layer.bias.allSatisfy({ $0 == 0 })
     else { return nil }
     let weights = layer.weights
     let rows = Matrix(
@@ -81,6 +105,22 @@ public struct PatchMap: FeatureMap {
       storage: weights.storage + (hasBias ? layer.bias : []))
     guard let hidden = try? Dense(weights: rows) else { return nil }
     return try? Network(hidden: hidden, output: output)
+  }
+
+  private func encode(_ layer: GatedConvolution) -> Network? {
+    guard hasPatches(of: layer.convolution), layer.mode == mode, layer.gated.hasBias == hasBias else {
+      return nil
+    }
+    let (gates, weights) = (layer.gated.gates, layer.gated.weights)
+    return (try? Gated(gates: gates, weights: weights, hasBias: false)).flatMap {
+      try? Network(layers: [.gated($0)])
+    }
+  }
+
+  /// Whether another convolution cuts inputs into these patches.
+  private func hasPatches(of other: Convolution) -> Bool {
+    other.frame == convolution.frame && other.kernelHeight == convolution.kernelHeight
+      && other.kernelWidth == convolution.kernelWidth && other.stride == convolution.stride
   }
 
   /// Gates on patches, with or without a last coordinate for the bias.

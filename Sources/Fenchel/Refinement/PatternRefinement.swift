@@ -208,7 +208,7 @@ public struct PatternRefinement {
       seed: options.seed, maximumBytes: options.maximumBytes)
     progress?(
       Progress(phase: "local training", iteration: local.evaluations, seconds: local.seconds))
-    var phases = RefinementPhases(localSeconds: local.seconds)
+    var phases = RefinementPhases(firstSeconds: local.seconds)
     var (program, point) = try firstProgram(grown(local, since: began, &phases))
     if !isAffordable(program, point.groups) {
       let other = try firstProgram(compact(local.neurons))
@@ -401,13 +401,13 @@ public struct PatternRefinement {
   }
 
   /// How a refinement ended, by its certificate: that of an earlier network may reach the tolerance where the last
-  /// program stalled, or miss it where that was solved.
+  /// program stalled or met a limit, or miss it where that was solved. A search may be missing then.
   private func status(of solution: Solution<TwoLayerPoint>, _ state: State) -> Status {
     let isCertified = solution.certificate.relativeGap <= limits.tolerance
     return switch solution.status {
     case .solved, .completed: isCertified ? .solved : state.stop ?? .stoppedAtLimit(.work)
-    case .stalled, .numericalFailure: isCertified ? .solved : solution.status
-    case .cancelled, .stoppedAtLimit: solution.status
+    case .stalled, .numericalFailure, .stoppedAtLimit: isCertified ? .solved : solution.status
+    case .cancelled: .cancelled
     }
   }
 

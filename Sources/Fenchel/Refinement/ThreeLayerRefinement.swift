@@ -66,7 +66,7 @@ public struct ThreeLayerRefinement {
     let deadline = limits.deadline
     let local = try trained()
     let networks = try compact(local.subnetworks)
-    var phases = RefinementPhases(localSeconds: local.seconds)
+    var phases = RefinementPhases(firstSeconds: local.seconds)
     var program = try program(patterns(of: networks))
     var start = program.encode(networks, θ: Matrix(x.rows, loss.outputs))
     var (tolerance, isFinal, idle) = (max(limits.tolerance, 1e-2), false, 0)

@@ -26,7 +26,7 @@ public func crossValidate(
     for ratio in ratios.sorted(by: >) {
       var trial = settings
       trial.model = model
-      trial.lambda = .ratio(ratio)
+      (trial.lambda, trial.bound) = (.ratio(ratio), BoundEffort.none)
       var scores: [Double] = []
       var neurons = 0.0
       for split in splits {
@@ -43,7 +43,9 @@ public func crossValidate(
   if candidates.isEmpty {
     candidates.append(.init(model: models[0], lambdaRatio: ratios.max() ?? 1, scores: [.nan], neurons: 0))
   }
-  let best = candidates.indices.reduce(0) { candidates[$1].mean > candidates[$0].mean ? $1 : $0 }
+  let best = candidates.indices.reduce(0) { best, next in
+    candidates[next].mean > candidates[best].mean || candidates[best].mean.isNaN ? next : best
+  }
   var chosen = settings
   chosen.model = candidates[best].model
   chosen.lambda = .ratio(candidates[best].lambdaRatio)

@@ -59,7 +59,7 @@ extension Fitting {
   }
 
   /// The fit with a program that has its patterns, solved from its solution, finely enough that its own gap spoils no proof;
-  /// nil where that made it no better.
+  /// nil where that made it no better, or would take too much memory.
   private func solvedFinely(_ fit: Fit, _ program: TwoLayerProgram, _ seconds: Double?) throws -> Fit? {
     // Relative gaps are in parts of at least one, proofs in parts of the objective.
     let small = max(1e-6, min(1, abs(fit.solution.certificate.primal)))
@@ -68,7 +68,10 @@ extension Fitting {
       seconds: seconds, cancellation: cancellation)
     let solving = ProgramSolving(
       solver: settings.solver, limits: limits, maximumBytes: settings.memoryLimit, progress: progress)
-    var solution = try solving.solve(program, from: fit.solution.point)
+    var solution: Solution<TwoLayerPoint>
+    do {
+      solution = try solving.solve(program, from: fit.solution.point)
+    } catch ProgramError.memory { return nil }
     let (old, new) = (fit.solution.certificate, solution.certificate)
     guard new.primal <= old.primal, new.relativeGap <= max(settings.tolerance, old.relativeGap) else {
       return nil

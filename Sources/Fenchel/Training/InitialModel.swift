@@ -57,7 +57,7 @@ public struct InitialModel: Sendable {
           .convolution(
             channels: all.filters, height: all.kernelHeight, width: all.kernelWidth, stride: all.stride,
             padding: all.padding))
-      case .activation, .gated, .pooling, .polynomial: break
+      case .activation, .gated, .gatedConvolution, .pooling, .polynomial: break
       }
     }
     return image.map { LayerPlan(steps: steps.dropLast(), image: $0) }

@@ -65,7 +65,7 @@ struct LayerMemory {
     default: break
     }
     if hasBlocks {
-      elements += (isStreamed ? batch : samples) * ends.inputs + 5 * weights + 4 * squares + 12 * outputs
+      elements += (isStreamed ? batch : samples) * ends.inputs + 7 * weights + 4 * squares + 12 * outputs
     }
     if isAccelerated { elements += Double(2 * LiftedSettings().acceleration + 2) * weights }
     // Raw and scaled, in Double. Of a stream only a piece at a time, as read too, and the order of the samples.

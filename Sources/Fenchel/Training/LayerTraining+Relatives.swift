@@ -80,7 +80,9 @@ extension ModelKind {
     case .lpom: try ProximalOperatorSettings(changes).values
     case .contrastive: try DualPropagationSettings(changes).values
     case .fenchel, .lifted: try liftedNumbers(changes)
-    case .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial, .quadratic, .mlp: nil
+    case .relu, .gatedReLU, .batchNorm, .cnn, .gatedCNN, .threshold, .threeLayer, .polynomial, .quadratic,
+      .mlp:
+      nil
     }
   }
 
@@ -104,7 +106,9 @@ extension ModelKind {
     case .contrastive: DualPropagationSettings.numbers.map(\.name)
     case .fenchel: LiftedSettings.numbers.map(\.name)
     case .lifted: LiftedSettings.namesOfWholeData
-    case .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial, .quadratic, .mlp: []
+    case .relu, .gatedReLU, .batchNorm, .cnn, .gatedCNN, .threshold, .threeLayer, .polynomial, .quadratic,
+      .mlp:
+      []
     }
   }
 }

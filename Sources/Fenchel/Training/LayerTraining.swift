@@ -117,6 +117,10 @@ struct LayerTraining {
   private func run<Element: Scalar>(
     from drawn: FeedForward<Element>, _ all: TrainingProblem, _ layers: LayerSettings
   ) throws -> Outcome {
+    if Element.self == Float.self {
+      let largest = all.loss.targets.largestMagnitude(above: all.x.largestMagnitude(above: 0))
+      guard largest <= 1e15 else { throw TrainingError.singlePrecision(largest) }
+    }
     let samples = OrdinaryTraining.Samples(
       x: all.inputs.converted(to: Element.self), targets: all.loss.targets.converted(to: Element.self),
       weights: all.loss.weights.map { Element($0) })
@@ -128,7 +132,8 @@ struct LayerTraining {
       return try descend(
         training, from: start, changed(training.memory(samples, problem.kind), layers), layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
-    case .fenchel, .lifted, .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial,
+    case .fenchel, .lifted, .relu, .gatedReLU, .batchNorm, .cnn, .gatedCNN, .threshold, .threeLayer,
+      .polynomial,
       .quadratic:
       return try lift(from: start, samples, layers)
     }
@@ -182,51 +187,40 @@ struct LayerTraining {
   private func lift<Element: Scalar>(
     from start: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, _ layers: LayerSettings
   ) throws -> Outcome {
+    let lifted = try liftedSettings(layers)
     let outcome = try lift(
-      settings.model == .lifted ? .squaredDistance : .fenchel, try liftedSettings(layers), from: start,
-      samples,
-      checkpoints)
+      settings.model == .lifted ? .squaredDistance : .fenchel, lifted, from: start, samples, checkpoints)
     let dual =
       settings.model == .fenchel
-      ? try layers.dualSteps.map { try ascend(from: outcome.network, samples, steps: $0) } : nil
+      ? try layers.dualSteps.map { try ascend(from: outcome.network, samples, lifted, steps: $0) } : nil
     return Outcome(
       network: try outcome.network.network(), status: outcome.status, history: outcome.history, dual: dual)
   }
 
   private func ascend<Element: Scalar>(
-    from network: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>, steps: Int
+    from network: FeedForward<Element>, _ samples: OrdinaryTraining.Samples<Element>,
+    _ lifted: LiftedSettings,
+    steps: Int
   ) throws -> [DualEstimate] {
-    let (lifted, layers) = (LiftedSettings(), network.activations.count)
-    var λ = lifted.λ
-    if case .value(let value) = settings.lambda { λ = value }
     var dual = try LagrangianDual(
       x: samples.x, loss: problem.kind.makeLoss(targets: samples.targets, weights: samples.weights),
       kind: problem.kind, activations: network.activations,
-      λ: [Element](repeating: Element(λ), count: layers),
-      ρ: [Element](repeating: Element(lifted.ρ), count: layers + 1))
+      λ: lifted.weights(of: network, .fenchel), ρ: lifted.ridges(layers: network.activations.count))
     dual.isInterrupted = { cancellation?.isRequested == true || secondsLeft == 0 }
-    return try dual.ascend(from: network, steps: steps)
+    do {
+      return try dual.ascend(from: network, steps: steps)
+    } catch is FactorisationError {
+      return []  // no estimate in this precision; the network stands
+    }
   }
 
   private func liftedSettings(_ layers: LayerSettings) throws -> LiftedSettings {
-    var lifted = LiftedSettings(plan: layers.plan)
-    lifted.epochs = layers.epochs
-    lifted.batchSize = layers.batchSize < problem.rows ? layers.batchSize : nil
-    lifted.seed = settings.seed
-    lifted.sketch = layers.sketch
-    let used = LiftedSettings.names(
-      isWholeData: settings.model == .lifted || lifted.batchSize == nil,
-      hasConvolutions: layers.plan.hasConvolutions)
-    for name in (layers.numbers ?? [:]).keys.sorted() where !used.contains(name) {
-      throw LiftedError.idle(name, used: used)
-    }
-    try lifted.set(layers.numbers ?? [:])
+    var lifted = try LiftedSettings(settings, layers, rows: problem.rows)
     // Directions that are left out leave the weights too: not those of another method's model.
     let isOwn = start.map { $0.model.report.model == .fenchel } ?? (layers.initialiser != .lifted)
     let leavesOut = settings.model == .fenchel && problem.isImage && isOwn
     lifted.inputShare =
       layers.inputShare ?? (leavesOut ? LiftedSettings.imageShare(hiddenLayers: layers.hiddenLayers) : 1)
-    if case .value(let λ) = settings.lambda { (lifted.λ, lifted.batched.λ) = (λ, λ) }
     return lifted
   }
 }

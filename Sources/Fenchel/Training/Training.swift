@@ -115,7 +115,7 @@ struct TrainingSummary {
     var resolved = settings
     resolved.loss = problem.kind
     resolved.layers = settings.resolvedLayers
-    if settings.model == .cnn { resolved.convolution = settings.convolution ?? PatchSettings() }
+    if settings.model.hasKernel { resolved.convolution = settings.convolution ?? PatchSettings() }
     resolved.threads = Parallel.threads
     self.settings = resolved
   }

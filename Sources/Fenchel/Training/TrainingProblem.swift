@@ -85,7 +85,7 @@ public struct TrainingProblem: Sendable {
   /// sees them.
   private static func scaling(of data: Dataset<Double>, _ settings: TrainingSettings) -> Standardisation {
     guard settings.standardise else { return .identity(data.features.columns) }
-    if settings.model == .cnn {
+    if settings.model.hasKernel {
       let shape = try? (settings.convolution ?? PatchSettings()).shape(
         features: data.features.columns, image: data.schema.imageShape)
       return Standardisation(
@@ -155,6 +155,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case noWeight(String)
   case scale(String, String)
   case vanishing(String)
+  case singlePrecision(Double)
   case gates(String)
   case solver(SolverChoice, LossKind)
   case solverOfModel(SolverChoice, ModelKind)
@@ -176,6 +177,9 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .vanishing(let source):
       "\(source): every feature, as the network would see it, lies below 1e-100, where products vanish; scale the "
         + "columns, or leave standardisation on"
+    case .singlePrecision(let largest):
+      "a number of \(significantDecimal(largest, digits: 2)), as the network would see it, overflows in single precision; give "
+        + "--precision double, scale the columns, or leave standardisation on"
     case .gates(let what): what
     case .solver(let solver, let loss):
       "the solver \(solver.rawValue) does not solve the \(loss.rawValue) loss; take auto or interior-point"

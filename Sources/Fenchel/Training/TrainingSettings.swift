@@ -97,6 +97,8 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
   case batchNorm = "batch-norm"
   /// Two-layer convolutional ReLU network, pooled over all positions: program (2) with cones on patches.
   case cnn
+  /// Two-layer gated ReLU network on patches, pooled over all positions: the group lasso without cones.
+  case gatedCNN = "gated-cnn"
   /// Two-layer network with the threshold activation: a LASSO over patterns.
   case threshold
   /// Network of parallel sub-networks with two ReLU layers: program (2) with cones of both layers.
@@ -129,8 +131,11 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
 
   /// Whether the convex program is one over activation patterns.
   public var hasPatterns: Bool {
-    [.relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer].contains(self)
+    [.relu, .gatedReLU, .batchNorm, .cnn, .gatedCNN, .threshold, .threeLayer].contains(self)
   }
+
+  /// Whether the network sees patches of its inputs under a kernel.
+  public var hasKernel: Bool { self == .cnn || self == .gatedCNN }
 
   /// Whether that program confines its groups to the cones of the patterns of one layer of ReLUs.
   public var hasCones: Bool { [.relu, .batchNorm, .cnn].contains(self) }

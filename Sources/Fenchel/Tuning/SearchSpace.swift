@@ -29,6 +29,9 @@ public struct SearchSpace: Codable, Sendable, Equatable {
       guard !dimensions.contains(where: { $0.name == dimension.name }) else {
         throw TuningError.syntax(String(text), "\(dimension.name) is named twice")
       }
+      if dimension.name == "hidden", settings.layers?.architecture != nil {
+        throw TuningError.syntax(String(text), "the widths are those of --architecture; leave one out")
+      }
       dimensions.append(dimension)
     }
     let names = Set(dimensions.map(\.name))
@@ -37,15 +40,19 @@ public struct SearchSpace: Codable, Sendable, Equatable {
     }
   }
 
-  /// The search that is made of a model where none is given.
-  public static func usual(for model: ModelKind) -> [String] {
-    switch model {
-    case .relu, .gatedReLU, .batchNorm, .cnn, .threshold, .threeLayer, .polynomial, .quadratic:
+  /// The search that is made of a model where none is given, for training on so many rows: of what has an effect there.
+  public static func usual(for settings: TrainingSettings, rows: Int = .max) -> [String] {
+    let batches = min(2000, rows / 2)
+    return switch settings.model {
+    case .relu, .gatedReLU, .batchNorm, .cnn, .gatedCNN, .threshold, .threeLayer, .polynomial, .quadratic:
       ["lambda-ratio=1e-4:0.3:log"]
     case .mlp: ["learning-rate=1e-4:1e-1:log", "batch-size=32:1000:log", "weight-decay=1e-7:1e-2:log"]
     case .contrastive: ["learning-rate=1e-4:1e-1:log", "batch-size=32:1000:log", "nudge=0.01:1:log"]
+    case .fenchel where settings.layers?.plan.hasConvolutions == true:
+      ["lambda=1:100:log", "share=5e-3:0.1:log", "last-gamma=0.02:2:log", "ridge=0:1"]
+    case .fenchel where batches <= 100: ["lambda=0.1:10:log", "rho=1e-5:1:log"]
     case .fenchel:
-      ["lambda=0.1:10:log", "gamma=0.01:1:log", "last-gamma=0.02:2:log", "batch-size=100:2000:log"]
+      ["lambda=0.1:10:log", "gamma=0.01:1:log", "last-gamma=0.02:2:log", "batch-size=100:\(batches):log"]
     case .lifted: ["lambda=0.01:100:log", "rho=1e-5:1:log"]
     case .admm: ["beta=0.1:10:log", "gamma=1:100:log", "warm-up=0:20"]
     case .bcd: ["gamma=0.1:10:log", "rho=0.1:10:log", "alpha=1e-3:1:log"]

@@ -32,8 +32,10 @@ struct TrainCommand: ParsableCommand, Configurable {
       """)
   var stream = false
 
-  @Option(name: [.short, .long], help: ArgumentHelp("Where the model goes.", valueName: "model"))
-  var output = "model.safetensors"
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("Where the model goes (default: model.safetensors).", valueName: "model"))
+  var output: String?
 
   @Option(
     name: .customLong("run"), help: ArgumentHelp("A folder for run.json and the model.", valueName: "folder"))
@@ -51,8 +53,11 @@ struct TrainCommand: ParsableCommand, Configurable {
     let source = try Inputs.require(source)
     let start = try training.layers.start(for: training.model)
     let settings = try training.settings(from: start)
+    guard runFolder == nil || output == nil else {
+      throw UsageError("--output and --run exclude each other: the model lies in the folder")
+    }
     let folder = try runFolder.map { try RunFolder($0) }
-    let target = folder?.model ?? output
+    let target = folder?.model ?? output ?? "model.safetensors"
     let inputs = [source, test, columns.targetFile, config, training.layers.initialModel]
     try Outputs.check(target, differsFrom: inputs)
     let keeper = try checkpoints.keeper(
@@ -102,7 +107,7 @@ struct TrainCommand: ParsableCommand, Configurable {
     guard let seconds = settings.secondsOfProjections(on: data), seconds > 600 else { return }
     Notes(printing).warn([
       "projections on the cones of so many patterns take about \(Format.duration(seconds)) for each of several passes;"
-        + " --time-limit ends in time with what there is, --model gated-relu has no cones, --patterns takes fewer"
+        + " --time-limit ends in time with what there is, --model \(settings.model == .cnn ? "gated-cnn" : "gated-relu") has no cones, --patterns takes fewer"
     ])
   }
 

@@ -69,9 +69,7 @@ struct TuneCommand: ParsableCommand, Configurable {
     let source = try Inputs.require(source)
     let start = try training.layers.start(for: training.model)
     let settings = try training.settings(from: start)
-    let space = try space(for: settings)
-    let tuning = try Tuning(
-      settings: settings, space: space, method: method, trials: trials, measure: measure)
+    if !search.isEmpty { _ = try space(for: settings, rows: .max) }
     let inputs = [source, Double(validation) == nil ? validation : nil, columns.targetFile, config]
     for file in [journal, best].compactMap({ $0 }) { try Outputs.check(file, differsFrom: inputs) }
     guard journal == nil || journal != best else {
@@ -82,6 +80,9 @@ struct TuneCommand: ParsableCommand, Configurable {
       columns: columns, reading: reading, printing: printing, settings: settings, start: start)
     let (data, held) = try loader.trainingData(from: source, test: validation)
     guard let held else { throw UsageError("--validation \(validation) holds no rows back") }
+    let space = try space(for: settings, rows: data.rows)
+    let tuning = try Tuning(
+      settings: settings, space: space, method: method, trials: trials, measure: measure)
     Interruption.install()
     let table = TrialTable(space: space, measure: measure ?? .usual(for: data.schema.task))
     if !printing.json { Terminal.output(table.header) }
@@ -98,9 +99,10 @@ struct TuneCommand: ParsableCommand, Configurable {
     try show(report)
   }
 
-  private func space(for settings: TrainingSettings) throws -> SearchSpace {
+  private func space(for settings: TrainingSettings, rows: Int) throws -> SearchSpace {
     do {
-      return try SearchSpace(search.isEmpty ? SearchSpace.usual(for: settings.model) : search, for: settings)
+      return try SearchSpace(
+        search.isEmpty ? SearchSpace.usual(for: settings, rows: rows) : search, for: settings)
     } catch let error as TuningError {
       guard case .unknown(let name, _, let known) = error else { throw error }
       throw UsageError("\(error)\(Suggestion.phrase(for: name, among: known))")

@@ -16,7 +16,8 @@ struct ProgramOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Kernel of the model cnn: its side over images, height x width, or its length over signals (default: 3).",
+      "Kernel of the models cnn and gated-cnn: its side over images, height x width, or its length over signals "
+        + "(default: 3).",
       valueName: "k|kxk"))
   var kernel: String?
 
@@ -71,7 +72,7 @@ struct ProgramOptions: ParsableArguments {
     }
     settings.normalisation = normalise
     try refusePatches(settings.model)
-    settings.convolution = settings.model == .cnn ? try patches() : nil
+    settings.convolution = settings.model.hasKernel ? try patches() : nil
     guard subnetwork == nil && columns == nil || settings.model == .threeLayer else {
       throw UsageError(
         "--\(subnetwork == nil ? "columns" : "subnetwork") is not for the model \(settings.model.rawValue); take "
@@ -84,13 +85,13 @@ struct ProgramOptions: ParsableArguments {
   }
 
   private func refusePatches(_ model: ModelKind) throws {
-    guard model != .cnn else { return }
+    guard !model.hasKernel else { return }
     let given = [
       ("kernel", kernel != nil), ("stride", stride != nil), ("padding", padding != nil),
       ("channels", channels != nil), ("pooling", pooling != nil),
     ]
     guard let option = given.first(where: \.1)?.0 else { return }
-    throw UsageError("--\(option) is not for the model \(model.rawValue); take --model cnn")
+    throw UsageError("--\(option) is not for the model \(model.rawValue); take --model cnn or gated-cnn")
   }
 
   private func patches() throws -> PatchSettings {

@@ -7,7 +7,7 @@ import Foundation
 struct TrainingOptions: ParsableArguments {
   @Option(
     help:
-      "Convex program (relu, gated-relu, cnn, batch-norm, threshold, three-layer, polynomial, quadratic), or model trained layer by layer (all others)."
+      "Convex program (relu, gated-relu, cnn, gated-cnn, batch-norm, threshold, three-layer, polynomial, quadratic), or model trained layer by layer (all others)."
   )
   var model: ModelKind = .relu
 

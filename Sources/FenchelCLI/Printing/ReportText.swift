@@ -40,11 +40,12 @@ struct ReportText {
     case .batchNorm:
       let place = report.settings.normalisation == .after ? " after the ReLU" : ""
       return "ReLU network with batch normalisation\(place) · \(loss)\(regularisation)"
-    case .cnn:
+    case .cnn, .gatedCNN:
       let patches = report.settings.convolution ?? PatchSettings()
       let kernel = (patches.kernelHeight.map { "\($0) × " } ?? "") + "\(patches.kernelWidth)"
       let pooling = patches.pooling == .sum ? "sums" : "averages"
-      return "convolutional ReLU network, kernel \(kernel), \(pooling) · \(loss)\(regularisation)"
+      let gated = report.model == .gatedCNN ? "gated " : ""
+      return "\(gated)convolutional ReLU network, kernel \(kernel), \(pooling) · \(loss)\(regularisation)"
     case .threeLayer:
       let width = report.settings.subnetwork ?? TrainingSettings.defaultSubnetwork
       return
@@ -123,16 +124,17 @@ struct ReportText {
   /// Where the time of a refinement went.
   private var refinement: String? {
     report.refinement.map {
-      "\(Format.count($0.rounds, "round")) · local training \(Format.duration($0.localSeconds)) · search "
-        + "\(Format.duration($0.searchSeconds)) · cone programs \(Format.duration($0.programSeconds))"
+      "\(Format.count($0.rounds, "round")) · local training \(Format.duration($0.localSeconds)) (first "
+        + "\(Format.duration($0.firstSeconds))) · search \(Format.duration($0.searchSeconds)) · cone programs \(Format.duration($0.programSeconds))"
     }
   }
 
   /// What pricing found; worded so that nobody takes it for a bound.
   private var search: String? {
-    guard let proof = report.certificate, let violation = proof.heuristicViolation,
-      proof.global?.kind != .exact
-    else { return nil }
+    guard let proof = report.certificate, proof.global?.kind != .exact else { return nil }
+    guard let violation = proof.heuristicViolation else {
+      return report.refinement == nil ? nil : "the run ended before a search beside the last patterns"
+    }
     if violation > report.settings.tolerance {
       return "found a neuron outside these patterns that would help (violation "
         + "\(Format.scientific(violation)); an estimate, not a bound)"

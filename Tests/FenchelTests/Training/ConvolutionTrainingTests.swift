@@ -20,45 +20,69 @@ struct ConvolutionTrainingTests {
     return settings
   }
 
-  /// f by the formula: sums or averages over all positions of (patch · w + b)₊ v, with zeros around the image.
-  private func predictions(
-    _ network: Network, _ x: Matrix<Double>, _ shape: ImageShape, _ patches: PatchSettings
-  ) -> (f: Matrix<Double>, decay: Double) {
-    guard case .convolution(let layer) = network.layers[0], case .dense(let output) = network.layers[3]
-    else { return (Matrix(0, 0), .nan) }
+  /// The patches of one input by the formula, in the order of the weights, with zeros around the image.
+  private func patches(_ x: [Double], _ shape: ImageShape, _ patches: PatchSettings) -> [[Double]] {
     let isSignal = shape.height == 1
     let (high, wide) = (isSignal ? 1 : patches.kernelHeight ?? patches.kernelWidth, patches.kernelWidth)
     let above = isSignal ? 0 : patches.padding
     let rows = stride(from: -above, through: shape.height + above - high, by: patches.stride)
     let columns = stride(
       from: -patches.padding, through: shape.width + patches.padding - wide, by: patches.stride)
-    let count = Double(Array(rows).count * Array(columns).count)
-    var f = Matrix<Double>(x.rows, output.weights.columns)
-    for k in 0..<x.rows {
-      for m in 0..<layer.weights.columns {
-        var sum = 0.0
-        for top in rows {
-          for left in columns {
-            var z = layer.bias[m]
-            for c in 0..<shape.channels {
-              for a in 0..<high {
-                for b in 0..<wide
-                where (0..<shape.height).contains(top + a) && (0..<shape.width).contains(left + b) {
-                  z +=
-                    x[k, (c * shape.height + top + a) * shape.width + left + b]
-                    * layer.weights[(c * high + a) * wide + b, m]
-                }
-              }
+    var result: [[Double]] = []
+    for top in rows {
+      for left in columns {
+        var patch: [Double] = []
+        for c in 0..<shape.channels {
+          for i in top..<top + high {
+            for j in left..<left + wide {
+              let isInside = (0..<shape.height).contains(i) && (0..<shape.width).contains(j)
+              patch.append(isInside ? x[(c * shape.height + i) * shape.width + j] : 0)
             }
-            sum += max(0, z)
           }
         }
-        if patches.pooling == .average { sum /= count }
-        for j in 0..<f.columns { f[k, j] += sum * output.weights[m, j] }
+        result.append(patch)
       }
     }
-    let weights = layer.weights.storage + layer.bias + output.weights.storage
-    return (f, weights.reduce(0) { $0 + $1 * $1 })
+    return result
+  }
+
+  /// f by the formula: sums or averages over all patches p of (pᵀw + b)₊ v, or of 1[p̃ᵀg > 0] p̃ᵀw; and the penalty over λ.
+  private func predictions(
+    _ network: Network, _ x: Matrix<Double>, _ shape: ImageShape, _ settings: PatchSettings
+  ) -> (f: Matrix<Double>, penalty: Double) {
+    var f = Matrix<Double>(x.rows, network.outputs)
+    let hidden: ([Double]) -> [Double]
+    let penalty: Double
+    if case .gatedConvolution(let layer) = network.layers[0] {
+      let (gated, c) = (layer.gated, network.outputs)
+      func product(_ v: [Double], _ p: [Double]) -> Double {
+        zip(v, p + (gated.hasBias ? [1] : [])).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      hidden = { p in
+        (0..<gated.gates.rows).reduce(into: [Double](repeating: 0, count: c)) { sums, i in
+          guard product(gated.gates.row(i), p) > 0 else { return }
+          for j in 0..<c { sums[j] += product(gated.weights.row(i * c + j), p) }
+        }
+      }
+      penalty = gated.weights.rowNorms.reduce(0, +)
+    } else if case .convolution(let layer) = network.layers[0], case .dense(let output) = network.layers[3] {
+      let (w, v) = (layer.weights, output.weights)
+      hidden = { p in
+        (0..<w.columns).reduce(into: [Double](repeating: 0, count: v.columns)) { sums, m in
+          let z = zip(w.column(m), p).reduce(layer.bias[m]) { $0 + $1.0 * $1.1 }
+          for j in 0..<v.columns { sums[j] += max(0, z) * v[m, j] }
+        }
+      }
+      penalty = (w.storage + layer.bias + v.storage).reduce(0) { $0 + $1 * $1 } / 2
+    } else {
+      return (f, .nan)
+    }
+    for k in 0..<x.rows {
+      let all = patches(x.row(k), shape, settings)
+      let scale = settings.pooling == .average ? 1 / Double(all.count) : 1
+      for p in all { for (j, value) in hidden(p).enumerated() { f[k, j] += scale * value } }
+    }
+    return (f, penalty)
   }
 
   private func check(
@@ -67,16 +91,22 @@ struct ConvolutionTrainingTests {
     let result = try train(data, settings: settings)
     let (report, network) = (result.report, result.model.network)
     #expect(result.status == .solved, "\(name): \(String(describing: report.certificate))")
-    #expect(network.layers.map(\.content.kind) == ["convolution", "relu", "global-pooling", "dense"])
+    let kinds =
+      settings.model == .gatedCNN
+      ? ["gated-convolution"] : ["convolution", "relu", "global-pooling", "dense"]
+    #expect(network.layers.map(\.content.kind) == kinds)
     let problem = try TrainingProblem(data, settings: settings)
-    let (f, decay) = predictions(network, problem.inputs, shape, settings.convolution ?? PatchSettings())
+    let (f, penalty) = predictions(network, problem.inputs, shape, settings.convolution ?? PatchSettings())
     let scale = max(1, f.frobeniusNorm)
     #expect(distance(f, network.predict(problem.inputs)) <= 1e-10 * scale, "\(name): predictions")
-    let objective = problem.loss.value(at: f) + (report.lambda ?? .nan) / 2 * decay
+    let objective = problem.loss.value(at: f) + (report.lambda ?? .nan) * penalty
     #expect(abs(objective - report.network.objective) <= 1e-9 * max(1, objective), "\(name): objective")
     // Pruning may leave less than the program's point.
     #expect(objective <= (report.certificate?.primal ?? .nan) * (1 + 1e-9), "\(name): point")
     #expect((report.certificate?.dual ?? .infinity) <= objective, "\(name): dual")
+    if settings.model == .gatedCNN {
+      #expect(objective >= (report.certificate?.primal ?? .nan) * (1 - 1e-9), "\(name): nothing is pruned")
+    }
     let read = try ModelFile(decoding: result.model.encoded())
     #expect(read.network == network && read.report == report, "\(name): file")
     let verification = try verify(read, data: data)
@@ -101,6 +131,40 @@ struct ConvolutionTrainingTests {
       rows.convolution?.channels = 2
       (rows.patterns, rows.loss) = (.refine, .absolute)
       try check(signals, rows, ImageShape(channels: 2, height: 1, width: 5), "channels, bias \(hasBias)")
+      (images.model, rows.model, rows.patterns) = (.gatedCNN, .gatedCNN, .sampled(30))
+      images.patterns = .sampled(30)
+      try check(digits, images, image, "gated images, bias \(hasBias)")
+      rows.loss = .squared
+      try check(signals, rows, ImageShape(channels: 2, height: 1, width: 5), "gated, bias \(hasBias)")
+    }
+  }
+
+  @Test("Gates of other patches, pooling or weights are found out")
+  func forgedGates() throws {
+    let data = try data("diabetes", rows: 60)
+    var gated = settings { $0.kernelWidth = 3 }
+    (gated.model, gated.patterns) = (.gatedCNN, .sampled(30))
+    let model = try train(data, settings: gated).model
+    guard case .gatedConvolution(let layer) = model.network.layers[0] else { return #expect(Bool(false)) }
+    #expect(try verify(model, data: data).agrees)
+    var (forged, weights) = (model, layer.gated.weights)
+    weights.scale(by: 1.05)
+    func network(_ gates: Matrix<Double>, _ weights: Matrix<Double>, _ mode: PoolingMode) throws -> Network {
+      let gated = try Gated(gates: gates, weights: weights, hasBias: layer.gated.hasBias)
+      return try Network(layers: [.gatedConvolution(GatedConvolution(layer.convolution, gated, mode: mode))])
+    }
+    forged.network = try network(layer.gated.gates, weights, .sum)
+    #expect(try !verify(forged, data: data).agrees)
+    let others: Matrix<Double> = Philox(seed: 9).normalMatrix(
+      layer.gated.gates.rows, layer.gated.gates.columns)
+    forged.network = try network(others, layer.gated.weights, .sum)
+    #expect(try !verify(forged, data: data).agrees)
+    forged.network = try network(layer.gated.gates, layer.gated.weights, .average)
+    #expect(throws: VerificationError.self) { try verify(forged, data: data) }
+    #expect(throws: NetworkError.self) {
+      try GatedConvolution(
+        layer.convolution,
+        Gated(gates: Matrix(1, 9, fill: 1), weights: Matrix(1, 9, fill: 1), hasBias: false), mode: .sum)
     }
   }
 

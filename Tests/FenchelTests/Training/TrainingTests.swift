@@ -114,7 +114,7 @@ struct TrainingTests {
       var settings = TrainingSettings()
       settings.model = model
       settings.patterns = model == .threeLayer ? .sampled(30) : .gates(Philox(seed: 6).normalMatrix(30, 3))
-      if model == .cnn {
+      if model.hasKernel {
         settings.convolution = PatchSettings()
         settings.convolution?.kernelWidth = 2
       }

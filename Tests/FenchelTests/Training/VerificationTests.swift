@@ -70,7 +70,7 @@ struct VerificationTests {
       settings.patterns = .sampled(30)
       settings.lambda = .ratio(0.05)
       settings.tolerance = 0.3
-      if kind == .cnn { settings.convolution = patches }
+      if kind.hasKernel { settings.convolution = patches }
       // Its neurons lie inside of their cones, so that no other cone holds them.
       settings.solver = .interiorPoint
       let model = try train(data, settings: settings).model
@@ -97,6 +97,13 @@ struct VerificationTests {
     case .dense(let hidden):
       (0..<hidden.weights.columns).map { pattern(hidden.weights.column($0), hidden.bias[$0]) }
     case .gated(let gated): (0..<gated.gates.rows).map { pattern(gated.gates.row($0), 0) }
+    case .gatedConvolution(let layer):
+      (0..<layer.gated.gates.rows).map { i in
+        let patches = layer.convolution.patches(x, hasBias: layer.gated.hasBias)
+        return naiveProduct(patches, .no, Matrix(column: layer.gated.gates.row(i)), .no).storage.map {
+          $0 > 0
+        }
+      }
     case .convolution(let layer):
       (0..<layer.weights.columns).map { m in
         let patches = layer.convolution.patches(x, hasBias: false)

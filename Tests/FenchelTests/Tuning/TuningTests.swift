@@ -68,7 +68,7 @@ import Testing
   /// Every setting that a search may change changes the settings, and what is usual is a search of the model.
   @Test(arguments: ModelKind.allCases)
   func settingsOfModels(model: ModelKind) throws {
-    let usual = try SearchSpace(SearchSpace.usual(for: model), for: settings(model))
+    let usual = try SearchSpace(SearchSpace.usual(for: settings(model)), for: settings(model))
     #expect(!usual.dimensions.isEmpty)
     for setting in TunableSetting.all(for: model) {
       var changed = settings(model)

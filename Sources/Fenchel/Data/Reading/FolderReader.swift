@@ -37,8 +37,7 @@ struct FolderReader {
       return try CIFARReader.table(try content(records), labels: 2, source: records)
     }
     let expected = isTrain ? "train-images-idx3-ubyte, data_batch_1.bin or train.bin" : "a test part"
-    throw DataError.unreadable(
-      source: source, reason: "the folder holds no data set that is known (\(expected))")
+    throw DataError.noFiles(source: source, expected: expected)
   }
 
   private mutating func imagesAndLabels(_ images: String, _ labelName: String) throws -> Table {

@@ -77,6 +77,19 @@ package enum InputFile {
     return String(cString: value)
   }
 
-  /// Physical memory of the machine in bytes.
-  package static var physicalMemory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
+  /// Bytes of memory that this process may take: those of the machine, of its control group, or of its address space,
+  /// whichever are fewest.
+  package static var availableMemory: Int {
+    var limits = [sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))]
+    for file in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
+      // The file is one number, or a word for none.
+      guard let bytes = try? contents(of: file, limit: 64) else { continue }
+      limits.append(Int(String(decoding: bytes.prefix { (48...57).contains($0) }, as: UTF8.self)) ?? .max)
+    }
+    var space = rlimit()
+    if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &space) == 0 {
+      limits.append(Int(exactly: space.rlim_cur) ?? .max)
+    }
+    return limits.filter { $0 > 0 }.min() ?? .max
+  }
 }

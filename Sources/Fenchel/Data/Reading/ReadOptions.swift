@@ -15,8 +15,8 @@ public struct ReadOptions: Sendable {
 
   public init() {}
 
-  /// Four fifths of the machine's memory.
-  public static var defaultMemoryLimit: Int { InputFile.physicalMemory / 5 * 4 }
+  /// Four fifths of the memory that the process may take.
+  public static var defaultMemoryLimit: Int { InputFile.availableMemory / 5 * 4 }
 }
 
 /// The two parts in which the well-known image sets come.

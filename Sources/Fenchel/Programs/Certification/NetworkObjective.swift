@@ -16,7 +16,7 @@ struct NetworkObjective {
   let λ: Double
   /// Whether the neurons of a gated network feed all outputs.
   var sharesNeurons = false
-  /// Sums over the rows of X that a sample has, for ReLU networks.
+  /// Sums over the rows of X that a sample has; polynomial networks have one.
   var pooling = RowSums.identity
 
   /// The objective on inputs X: n × d (without a bias column). Nil for networks of another form.
@@ -85,20 +85,21 @@ struct NetworkObjective {
 
   private func predictions(_ gated: Gated, _ x: Matrix<Double>) -> Matrix<Double> {
     let (outputs, d, width) = (gated.weights.rows / gated.gates.rows, x.columns, gated.gates.columns)
-    let rows = x.rows
+    let samples = x.rows / pooling.size
     let norms = gated.weights.rowNorms
     let live = (0..<gated.gates.rows).map { i in
       (i * outputs..<(i + 1) * outputs).filter { norms[$0] > 0 }
     }
     return withPointers(gated.gates, gated.weights) { gates, weights in
       x.withPointer { x in
-        compensatedRows(rows, outputs: outputs) { tile, sums in
+        compensatedRows(samples, outputs: outputs) { tile, sums in
           for (i, members) in live.enumerated() where !members.isEmpty {
-            for (offset, k) in tile.enumerated() {
+            for k in pooling.rows(of: tile) {
               func product(_ vector: UnsafePointer<Double>) -> Double {
                 StrictArithmetic.dot(d, vector, x + k * d) + (gated.hasBias ? vector[d] : 0)
               }
               guard product(gates + i * width) > 0 else { continue }
+              let offset = k / pooling.size - tile.lowerBound
               for row in members {
                 sums[offset * outputs + row - i * outputs] += product(weights + row * width)
               }
