@@ -18,7 +18,7 @@ extension Ergen2021 {
       ]
 
     private static let (n, d, planted) = (10, 2, 5)
-    private static let λ = 0.01
+    private static let λ = 0.05
     private static let rates = [0.01, 0.03, 0.1, 0.3]
 
     func run(_ options: ExperimentOptions) throws -> Findings {
@@ -65,7 +65,8 @@ extension Ergen2021 {
     private func setting(_ starts: Int, _ options: ExperimentOptions) -> [String] {
       [
         "\(options.isQuick ? "quick: K = 2 alone, fewer epochs; " : "")\(Self.n) samples of N(0, I) in \(Self.d) dimensions, "
-          + "outputs of a network of \(Self.planted) sub-networks with two neurons and weights of N(0, 1); β = \(Self.λ); no bias",
+          + "outputs of a network of \(Self.planted) sub-networks with two neurons and weights of N(0, 1), scaled to a mean "
+          + "square of 1; β = \(Self.λ); no bias",
         "convex program over all patterns of both layers, by enumeration",
         "SGD: K sub-networks, \(starts) starts, \(descent(options).epochs) epochs in batches of \(descent(options).batchSize), "
           + "cosine schedule; for each K the rate of \(Self.rates.map { "\($0)" }.joined(separator: ", ")) with the least mean "
@@ -73,7 +74,7 @@ extension Ergen2021 {
       ]
     }
 
-    /// Samples with the outputs of the planted network.
+    /// Samples with the outputs of the planted network, scaled to a mean square of one.
     private static func samples() throws -> RegressionSamples {
       let (m, random) = (2, Philox(seed: 2021, stream: 4))
       let x: Matrix<Double> = random.normalMatrix(n, d)
@@ -84,7 +85,9 @@ extension Ergen2021 {
       for j in 0..<middle.rows { for k in 0..<planted where j / m != k { middle[j, k] = 0 } }
       let network = try FeedForward(
         weights: [weights[0], middle, weights[2]], activations: [.relu, .relu], hasBias: false)
-      return RegressionSamples(source: "planted", x: x, y: network.output(x).storage)
+      var y = network.output(x)
+      y.scale(by: Double(n).squareRoot() / y.frobeniusNorm)
+      return RegressionSamples(source: "planted", x: x, y: y.storage)
     }
   }
 }

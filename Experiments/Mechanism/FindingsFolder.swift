@@ -13,7 +13,8 @@ public struct FindingsFolder: Sendable {
     try Self.make(path)
   }
 
-  /// Writes `result.json`, `curves.csv` and `objectives.csv` where there are such curves, and every chart as SVG; other files stay as they are.
+  /// Writes `result.json`, `curves.csv` and `objectives.csv` where there are such curves, and every chart as SVG; other files
+  /// stay as they are.
   ///
   /// - Returns: the paths of curves and charts.
   /// - Throws: `FileWriteError`.

@@ -19,7 +19,7 @@ extension PilanciSlides {
       "the slides’ λ(‖W₁‖² + ‖W₂‖²) is λ/2 here, and their squared loss ½ of it",
     ]
 
-    private static let λ = 1e-2
+    private static let λ = 0.05
     private static let rates = [0.01, 0.03, 0.1, 0.3]
     private static let samples = RegressionSamples(
       source: "five points", x: Matrix(column: [-2, -1, 0, 1, 2]), y: [1, -1, 1, 1, -1]
