@@ -7,7 +7,8 @@ extension Ergen2021 {
   struct Figure4: Experiment {
     let paper = Ergen2021.paper
     let figure = "figure-4"
-    let subject = "outputs of a random three-layer network: SGD from several starts against the convex program"
+    let subject =
+      "outputs of a random three-layer network: SGD from several starts against the convex program"
     let seeds = 10
 
     let openPoints =
@@ -34,6 +35,7 @@ extension Ergen2021 {
         let (rate, runs) = try StochasticDescent.best(
           of: Self.rates, name: "SGD, K = \(count)", seeds: seeds, options, settings: descent(options)
         ) { try own.start(samples, seed: $0) }
+        guard !options.isCancelled else { break }
         let starts = Starts(
           group: "K = \(count)", optimum: convex.report.network.objective, seconds: convex.report.seconds,
           curves: runs.map(\.curve), rate: rate)
@@ -52,7 +54,8 @@ extension Ergen2021 {
         findings.remarks.append(
           "the program’s value is \(significantDecimal(proof.primal, digits: 6)), that of its network by proposition 1 "
             + "\(significantDecimal(convex.report.network.objective, digits: 6)), and no network of this form has less than "
-            + "\(significantDecimal(proof.dual, digits: 6)): \(convex.report.patterns?.count ?? 0) patterns, all there are")
+            + "\(significantDecimal(proof.dual, digits: 6)): \(convex.report.patterns?.count ?? 0) patterns, all there are"
+        )
       }
       findings.isComplete = !options.isCancelled
       return findings
@@ -78,9 +81,10 @@ extension Ergen2021 {
     private static func samples() throws -> RegressionSamples {
       let (m, random) = (2, Philox(seed: 2021, stream: 4))
       let x: Matrix<Double> = random.normalMatrix(n, d)
-      let weights: [Matrix<Double>] = [(d, planted * m), (planted * m, planted), (planted, 1)].enumerated().map {
-        Philox(seed: 2021, stream: 5 + UInt64($0.offset)).normalMatrix($0.element.0, $0.element.1)
-      }
+      let weights: [Matrix<Double>] = [(d, planted * m), (planted * m, planted), (planted, 1)].enumerated()
+        .map {
+          Philox(seed: 2021, stream: 5 + UInt64($0.offset)).normalMatrix($0.element.0, $0.element.1)
+        }
       var middle = weights[1]
       for j in 0..<middle.rows { for k in 0..<planted where j / m != k { middle[j, k] = 0 } }
       let network = try FeedForward(

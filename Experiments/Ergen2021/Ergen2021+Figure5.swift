@@ -8,7 +8,8 @@ extension Ergen2021 {
   struct Figure5: Experiment {
     let paper = Ergen2021.paper
     let figure = "figure-5"
-    let subject = "Fashion-MNIST and CIFAR-10: a convex program over sampled patterns against SGD and Adam on the network"
+    let subject =
+      "Fashion-MNIST and CIFAR-10: a convex program over sampled patterns against SGD and Adam on the network"
     let seeds = 1
 
     let openPoints = [
@@ -86,10 +87,12 @@ extension Ergen2021 {
       let contest = contest(setup, classes: images.classes)
       findings.setting.append(
         "\(images.description(options)); P = \(setup.program.patterns), λ = \(setup.program.λPerSample) n, at most "
-          + "\(setup.program.iterations) iterations; \(setup.epochs) epochs, rates \(setup.rates.sgd) and \(setup.rates.adam)")
+          + "\(setup.program.iterations) iterations; \(setup.epochs) epochs, rates \(setup.rates.sgd) and \(setup.rates.adam)"
+      )
       var curves: [LearningCurve] = []
       for seed in seeds where !options.isCancelled {
         let trained = try setup.program.train(images, seed: seed, options)
+        guard !options.isCancelled else { return }
         curves.append(trained.curve)
         findings.remarks.append(
           "\(name), seed \(seed): the program’s objective \(significantDecimal(trained.certificate.primal, digits: 5)) is within "

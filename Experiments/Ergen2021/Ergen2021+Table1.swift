@@ -7,7 +7,8 @@ extension Ergen2021 {
   struct Table1: Experiment {
     let paper = Ergen2021.paper
     let figure = "table-1"
-    let subject = "six UCI sets, three-layer networks: objective and test error of the convex program and of SGD"
+    let subject =
+      "six UCI sets, three-layer networks: objective and test error of the convex program and of SGD"
     let seeds = 5
 
     let openPoints =
@@ -34,7 +35,8 @@ extension Ergen2021 {
     }
 
     func run(_ options: ExperimentOptions) throws -> Findings {
-      let sets = options.isQuick ? [try SmallSet.balloons.fromItsRule()] : try SmallSet.all.map { try $0.read() }
+      let sets =
+        options.isQuick ? [try SmallSet.balloons.fromItsRule()] : try SmallSet.all.map { try $0.read() }
       let seeds = options.seeds(of: self)
       var findings = Findings(setting: setting(seeds.count, options))
       for (set, samples) in sets where !options.isCancelled {
@@ -73,13 +75,15 @@ extension Ergen2021 {
       let parts = try seeds.map { try split(samples, seed: $0, options) }
       let start = { (seed: UInt64) in try Self.network.start(parts[Int(seed)].training, seed: seed) }
       let (rate, runs) = try StochasticDescent.best(
-        of: Self.rates, name: "\(set.name), SGD", seeds: seeds, options, settings: descent(options), start: start)
+        of: Self.rates, name: "\(set.name), SGD", seeds: seeds, options, settings: descent(options),
+        start: start)
       let sgd = Scores(
         objectives: runs.compactMap(\.curve.final),
         errors: zip(runs, parts).map { $1.test.meanSquare($0.model.network.output($1.test.x)) },
         seconds: runs.compactMap { $0.curve.points.last?.seconds })
-      findings.descents += runs.map(\.curve)
       let convex = try scores(parts, .frobenius, options), columns = try scores(parts, .unit, options)
+      guard !options.isCancelled else { return }
+      findings.descents += runs.map(\.curve)
       let paper = options.isQuick ? nil : set
       for (title, value, printed) in [
         ("training objective", \Scores.objectives, paper?.objective),
@@ -96,7 +100,6 @@ extension Ergen2021 {
           Comparison(group: group, name: Self.columns, ours: Measurement(columns[keyPath: value])),
         ]
       }
-      guard !options.isCancelled else { return }
       findings.remarks += remarks(set, parts.map(\.training), sgd, convex, rate, paper)
     }
 
@@ -138,7 +141,9 @@ extension Ergen2021 {
           + "\(shown(sgd.objectives)) (SGD at \(rate), \(shown(sgd.seconds)) s); the convex one is lower for \(lower) of "
           + "\(training.count) seeds"
       ]
-      let errors = (convex: Measurement(convex.errors)?.mean ?? .nan, sgd: Measurement(sgd.errors)?.mean ?? .nan)
+      let errors = (
+        convex: Measurement(convex.errors)?.mean ?? .nan, sgd: Measurement(sgd.errors)?.mean ?? .nan
+      )
       if errors.convex > errors.sgd {
         remarks.append("\(set.name): the convex program’s test error is WORSE than SGD’s")
       }
@@ -195,7 +200,8 @@ private struct SmallSet {
     guard let path = places.first(where: { InputFile.kind($0).exists }) else {
       throw DataError.unreadable(
         source: "uci121/\(file)",
-        reason: "not found in \(DataCatalogue.searchPath.joined(separator: ", ")); unpack \(Self.origin) into the folder "
+        reason:
+          "not found in \(DataCatalogue.searchPath.joined(separator: ", ")); unpack \(Self.origin) into the folder "
           + "uci121 of one of them")
     }
     let text = String(decoding: try InputFile.contents(of: path, limit: 1 << 20), as: UTF8.self)

@@ -31,7 +31,9 @@ extension [ObjectiveCurve] {
 
   /// How many of a method's curves end within a share of a value.
   func count(_ method: String, within share: Double, of value: Double) -> Int {
-    of(method).count { ($0.final ?? .infinity) <= value + share * Swift.max(abs(value), .leastNormalMagnitude) }
+    of(method).count {
+      ($0.final ?? .infinity) <= value + share * Swift.max(abs(value), .leastNormalMagnitude)
+    }
   }
 
   /// Of each start of a method a line by seconds, which time shows on a logarithmic axis: without the start itself.
@@ -39,7 +41,9 @@ extension [ObjectiveCurve] {
     of(method).map { curve in
       ChartLine(
         name(curve.seed),
-        points: curve.points.filter { $0.seconds > 0 }.map { .init(x: $0.seconds, y: $0.objective, spread: 0) })
+        points: curve.points.filter { $0.seconds > 0 }.map {
+          .init(x: $0.seconds, y: $0.objective, spread: 0)
+        })
     }
   }
 

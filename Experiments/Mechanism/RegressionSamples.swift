@@ -19,7 +19,9 @@ struct RegressionSamples: Sendable {
   }
 
   /// The samples in two parts, the second with a share of them.
-  func split(testFraction: Double, seed: UInt64) throws -> (training: RegressionSamples, test: RegressionSamples) {
+  func split(testFraction: Double, seed: UInt64) throws -> (
+    training: RegressionSamples, test: RegressionSamples
+  ) {
     let split = try Split(rows: count, testFraction: testFraction, seed: seed)
     return (selecting(split.train), selecting(split.test))
   }

@@ -42,7 +42,9 @@ struct Starts {
         + "\(significantDecimal(curves.compactMap { $0.points.last?.seconds }.max() ?? .nan, digits: 2)) s, \(reached) of "
         + "\(ends.count) starts within \(Int(100 * Self.nearness)) % of the optimum"
     ]
-    if best < optimum * (1 - 1e-6) { remarks.append("\(group): the best start of SGD is BELOW the convex program") }
+    if best < optimum * (1 - 1e-6) {
+      remarks.append("\(group): the best start of SGD is BELOW the convex program")
+    }
     return remarks
   }
 
@@ -53,7 +55,8 @@ struct Starts {
     var lines = curves.lines(method) { _ in name }
     if !lines.isEmpty { lines[0].note = "rate \(rate)" + near }
     let own = ChartLine(
-      Self.convex, note: "\(significantDecimal(optimum, digits: 4)) after \(significantDecimal(seconds, digits: 2)) s",
+      Self.convex,
+      note: "\(significantDecimal(optimum, digits: 4)) after \(significantDecimal(seconds, digits: 2)) s",
       points: [.init(x: seconds, y: optimum, spread: 0)], level: optimum)
     return LineChart(
       title: title, subtitle: subtitle, x: ChartAxis("seconds of training", isLogarithmic: true),

@@ -39,10 +39,12 @@ extension PilanciSlides {
       let convex = try samples.trained(settings(options), options)
       let λ = convex.report.lambda ?? .nan
       var findings = Findings(setting: setting(λ, seeds.count, options))
-      for m in options.isQuick ? [Self.planted] : [Self.planted, 5 * Self.planted] where !options.isCancelled {
+      for m in options.isQuick ? [Self.planted] : [Self.planted, 5 * Self.planted] where !options.isCancelled
+      {
         let (rate, runs) = try StochasticDescent.best(
           of: Self.rates, name: "SGD, m = \(m)", seeds: seeds, options, settings: descent(options)
         ) { try PolynomialDescent(samples, λ: λ, activation: activation, neurons: m, seed: $0) }
+        guard !options.isCancelled else { break }
         let starts = Starts(
           group: "m = \(m)", optimum: convex.report.network.objective, seconds: convex.report.seconds,
           curves: runs.map(\.curve), rate: rate)
@@ -60,7 +62,8 @@ extension PilanciSlides {
       if let proof = convex.report.certificate {
         findings.remarks.append(
           "no network of any width has an objective below \(significantDecimal(proof.dual, digits: 7)); that of the convex program, of "
-            + "\(convex.model.network.neurons) neurons, has \(significantDecimal(convex.report.network.objective, digits: 7))")
+            + "\(convex.model.network.neurons) neurons, has \(significantDecimal(convex.report.network.objective, digits: 7))"
+        )
       }
       findings.isComplete = !options.isCancelled
       return findings
@@ -84,7 +87,8 @@ extension PilanciSlides {
           + "dimensions, outputs of \(Self.planted) neurons with directions and α of N(0, I), normed; λ = \(Self.ratio)·λ_max = "
           + significantDecimal(λ, digits: 4),
         "σ(t) = "
-          + (form == .quadratic ? "t²" : "0.09 t² + 0.5 t + 0.47") + ", ½‖f − y‖² + λ Σ|α|, ‖w‖ = 1; the program by accelerated "
+          + (form == .quadratic ? "t²" : "0.09 t² + 0.5 t + 0.47")
+          + ", ½‖f − y‖² + λ Σ|α|, ‖w‖ = 1; the program by accelerated "
           + "proximal gradients in Double",
         "SGD: m neurons, \(starts) starts, \(descent(options).epochs) epochs in batches of \(descent(options).batchSize), cosine "
           + "schedule; for each m the rate of \(Self.rates.map { "\($0)" }.joined(separator: ", ")) with the least mean objective",

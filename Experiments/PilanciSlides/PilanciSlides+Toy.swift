@@ -7,7 +7,8 @@ extension PilanciSlides {
   struct Toy: Experiment {
     let paper = PilanciSlides.paper
     let figure = "toy"
-    let subject = "toy data: SGD from ten starts against the convex program solved by an interior-point method"
+    let subject =
+      "toy data: SGD from ten starts against the convex program solved by an interior-point method"
     let seeds = 10
 
     let openPoints = [
@@ -36,6 +37,7 @@ extension PilanciSlides {
           try RectifierDescent.twoLayer(
             x: samples.x, loss: samples.loss, λ: Self.λ, neurons: m, seed: $0)
         }
+        guard !options.isCancelled else { break }
         let starts = Starts(
           group: "m = \(m)", optimum: convex.report.network.objective, seconds: convex.report.seconds,
           curves: runs.map(\.curve), rate: rate)
@@ -45,7 +47,8 @@ extension PilanciSlides {
         findings.charts.append(
           (
             "neurons-\(m)",
-            starts.chart(title: "Two-layer ReLU network of \(m) neurons", subtitle: "five points, λ = \(Self.λ)")
+            starts.chart(
+              title: "Two-layer ReLU network of \(m) neurons", subtitle: "five points, λ = \(Self.λ)")
           ))
       }
       if let proof = convex.report.certificate {
