@@ -60,7 +60,7 @@ struct Starts {
       points: [.init(x: seconds, y: optimum, spread: 0)], level: optimum)
     return LineChart(
       title: title, subtitle: subtitle, x: ChartAxis("seconds of training", isLogarithmic: true),
-      y: ChartAxis("training objective", isLogarithmic: true), lines: [own] + lines, levelName: "its optimum")
+      y: ChartAxis("training objective", isLogarithmic: true), lines: lines + [own], levelName: "its optimum")
   }
 
   private func counted(_ count: Int) -> String { count == 1 ? "1 start" : "\(count) starts" }

@@ -87,7 +87,7 @@ import Testing
 
   @Test func levelsAreDashedInTheColourOfTheirLine() throws {
     let reading = try read(
-      chart([line([0, 1]), line([1, 0], level: 0.5)], y: ChartAxis("", range: 0...1)).svg)
+      chart([line([0, 1]), line([1, 0], name: "other", level: 0.5)], y: ChartAxis("", range: 0...1)).svg)
     let dashed = reading.elements.filter { $0.attributes["stroke-dasharray"] == "2 4" }
     #expect(dashed.count == 2)  // the level, and its entry in the legend
     #expect(dashed.first?.attributes["stroke"] == "#d55e00")
