@@ -25,7 +25,7 @@ extension Ergen2021 {
     private static let network = Ergen2021.Network(λ: 1e-3, subnetworks: 50)
     private static let convex = "convex program"
     private static let columns = "convex program, columns of norm one"
-    private static let rates = [0.03, 0.1, 0.3, 1]
+    private static let rates = [0.1, 0.3, 1]
 
     /// A method's numbers on a set, seed by seed.
     private struct Scores {
@@ -47,7 +47,7 @@ extension Ergen2021 {
     }
 
     private func descent(_ options: ExperimentOptions) -> StochasticDescent {
-      StochasticDescent(epochs: options.isQuick ? 500 : 20_000, batchSize: 16, rate: Self.rates[0])
+      StochasticDescent(epochs: options.isQuick ? 500 : 10_000, batchSize: 16, rate: Self.rates[0])
     }
 
     private func setting(_ seeds: Int, _ options: ExperimentOptions) -> [String] {
