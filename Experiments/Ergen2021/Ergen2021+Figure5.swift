@@ -128,6 +128,7 @@ extension Ergen2021 {
         + "\(significantDecimal(100 * (solved.certificate?.relativeGap ?? .nan), digits: 2)) % of optimal over its patterns, "
         + "\(solved.neurons) groups in use; Adam’s is \(significantDecimal(descended.objective, digits: 5)), "
         + "\(descended.neurons) groups in use"
+        + (descended.objective < solved.objective ? ": the solver is BEHIND Adam on its own objective" : "")
     }
 
     /// Which methods end above the convex program, and plainly so.
