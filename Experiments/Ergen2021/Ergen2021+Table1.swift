@@ -17,7 +17,7 @@ extension Ergen2021 {
           + "½‖f − y‖² + (β/2) Σ(‖w1‖² + w2²) with classes 0, 1, … as numbers",
         "the shares of training and test samples are lost too: 80 and 20 % here, drawn anew for every seed; the paper "
           + "does not say that it averages",
-        "“test error” is read as the mean square; values above 1 on sets of two classes would be no error rates",
+        "“test error” is read as the mean square: values above 1, as of breast-tissue, are no error rates",
         "the paper’s program runs over patterns that it samples, how many is not said; ours are searched for, so its "
           + "column is no optimum that ours could not be below",
       ]
