@@ -9,6 +9,8 @@ public struct Findings: Sendable {
   public var comparisons: [Comparison] = []
   /// Every run, epoch by epoch.
   public var curves: [LearningCurve] = []
+  /// Every run whose objective is of interest, point by point.
+  public var descents: [ObjectiveCurve] = []
   /// Charts by the name of their file, without extension.
   public var charts: [(name: String, chart: LineChart)] = []
   /// What the numbers say, one remark a line.
@@ -20,8 +22,11 @@ public struct Findings: Sendable {
 
   /// Trainings that broke down, one remark for each.
   var failures: [String] {
-    curves.filter { $0.status == .numericalFailure }.map {
-      "\($0.method), seed \($0.seed): broke down after epoch \($0.points.last?.epoch ?? 0), with numbers that are not finite "
+    let broken =
+      curves.filter { $0.status == .numericalFailure }.map { ($0.method, $0.seed, $0.points.last?.epoch) }
+      + descents.filter { $0.status == .numericalFailure }.map { ($0.method, $0.seed, $0.points.last?.epoch) }
+    return broken.map { method, seed, epoch in
+      "\(method), seed \(seed): broke down after epoch \(epoch ?? 0), with numbers that are not finite "
         + "or a system without solution"
     }
   }

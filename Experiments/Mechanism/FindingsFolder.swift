@@ -13,7 +13,8 @@ public struct FindingsFolder: Sendable {
     try Self.make(path)
   }
 
-  /// Writes `result.json`, `curves.csv` where there are curves, and every chart as SVG; other files stay as they are.
+  /// Writes `result.json`, `curves.csv` and `objectives.csv` where there are such curves, and every chart as SVG; other files
+  /// stay as they are.
   ///
   /// - Returns: the paths of curves and charts.
   /// - Throws: `FileWriteError`.
@@ -26,6 +27,7 @@ public struct FindingsFolder: Sendable {
       files.append("\(folder)/\(name)")
     }
     if !findings.curves.isEmpty { try write(findings.curves.csv, "curves.csv") }
+    if !findings.descents.isEmpty { try write(findings.descents.csv, "objectives.csv") }
     for (name, chart) in findings.charts { try write(chart.svg, "\(name).svg") }
     var report = report
     report.files = files
@@ -47,11 +49,10 @@ extension [LearningCurve] {
   var csv: String {
     var lines = ["method,seed,epoch,seconds,accuracy"]
     for curve in self {
-      let name = curve.method.split(separator: "\"", omittingEmptySubsequences: false).joined(
-        separator: "\"\"")
+      let name = quotedField(curve.method)
       for point in curve.points {
         lines.append(
-          "\"\(name)\",\(curve.seed),\(point.epoch),\(point.seconds),\(point.accuracy)")
+          "\(name),\(curve.seed),\(point.epoch),\(point.seconds),\(point.accuracy)")
       }
     }
     return lines.joined(separator: "\n") + "\n"

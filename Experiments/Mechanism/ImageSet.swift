@@ -4,17 +4,24 @@ import LinearAlgebra
 /// Images with their classes, pixels from 0 to 1, in training and test samples.
 struct ImageSet {
   let name: String
-  let training: OrdinaryTraining.Samples<Float>
-  let test: (x: Matrix<Float>, labels: [Int])
+  private(set) var training: OrdinaryTraining.Samples<Float>
+  private(set) var test: (x: Matrix<Float>, labels: [Int])
   /// Channels, height and width.
   let shape: ImageShape?
 
   /// The sets that experiments are about, by their names in the catalogue of data.
   enum Source: String {
     case mnist
+    case fashionMNIST = "fashion-mnist"
     case cifar10 = "cifar-10"
 
-    var title: String { self == .mnist ? "MNIST" : "CIFAR-10" }
+    var title: String {
+      switch self {
+      case .mnist: "MNIST"
+      case .fashionMNIST: "Fashion-MNIST"
+      case .cifar10: "CIFAR-10"
+      }
+    }
   }
 
   /// A set of images, or for quick runs the digits inside the program; with `heldOut` training samples in place of the test
@@ -49,6 +56,16 @@ struct ImageSet {
     self.test = (test.x.selectingRows(testRows), testRows.map { test.labels[$0] })
   }
 
+  /// With every pixel of mean 0 and deviation 1 over the training images.
+  var standardised: ImageSet {
+    let scaling = Standardisation(
+      fitting: training.x, weights: [Double](repeating: 1, count: training.x.rows))
+    var images = self
+    images.training.x = scaling.applied(to: training.x)
+    images.test.x = scaling.applied(to: test.x)
+    return images
+  }
+
   var inputs: Int { training.x.columns }
   var classes: Int { training.targets.columns }
 
@@ -64,8 +81,14 @@ struct ImageSet {
   }
 
   /// The share of test samples that a network puts into their class.
-  func accuracy(of network: FeedForward<Float>) -> Double {
-    let f = network.output(test.x)
+  func accuracy(of network: FeedForward<Float>) -> Double { accuracy(of: network.output(test.x)) }
+
+  /// The same of a network in Double.
+  func accuracy(of network: Network) -> Double {
+    accuracy(of: network.predict(test.x.converted(to: Double.self)))
+  }
+
+  private func accuracy<Element: Scalar>(of f: Matrix<Element>) -> Double {
     let right = test.labels.indices.count { k in
       let row = f.row(k)
       return row.firstIndex(of: row.max() ?? 0) == test.labels[k]

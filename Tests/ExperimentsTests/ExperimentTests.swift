@@ -5,13 +5,13 @@ import Foundation
 import Testing
 
 @Suite struct ExperimentTests {
-  private func quick(seeds: Int = 1) -> ExperimentOptions {
+  func quick(seeds: Int = 1) -> ExperimentOptions {
     var options = ExperimentOptions()
     (options.isQuick, options.seeds) = (true, seeds)
     return options
   }
 
-  private func experiment(_ name: String) throws -> any Experiment {
+  func experiment(_ name: String) throws -> any Experiment {
     let found = ExperimentCatalogue.experiments(named: name)
     try #require(found.count == 1, "\(name): \(found.map(\.name))")
     return found[0]

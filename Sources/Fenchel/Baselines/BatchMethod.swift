@@ -29,6 +29,8 @@ package struct BatchStep {
   /// ℓ before the step, as a sum, without the weight decay.
   package var loss: Double
   package var outcome: StepOutcome
+
+  package init(loss: Double, outcome: StepOutcome) { (self.loss, self.outcome) = (loss, outcome) }
 }
 
 extension Backpropagation {

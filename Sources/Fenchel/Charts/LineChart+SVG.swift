@@ -7,12 +7,17 @@ extension LineChart {
 private struct Drawing {
   private let chart: LineChart
   private let x, y: AxisScale
+  /// The markers of the lines: those of one name share one.
+  private let markers: [ChartMarker]
   private let width = 820.0, height = 460.0
   /// The rectangle of the lines.
   private let left = 72.0, right = 580.0, top = 64.0, bottom = 402.0
 
   init(_ chart: LineChart) {
     self.chart = chart
+    var names: [String] = []
+    for line in chart.lines where !names.contains(line.name) { names.append(line.name) }
+    markers = chart.lines.map { ChartMarker(names.firstIndex(of: $0.name) ?? 0) }
     let points = chart.lines.flatMap(\.points)
     x = AxisScale(chart.x, values: points.map(\.x))
     let levels = chart.lines.compactMap(\.level)
@@ -113,7 +118,7 @@ private struct Drawing {
       return svgElement(
         "path",
         [
-          "d": svgPath(upper + lower.reversed()) + "Z", "fill": ChartMarker(index).colour,
+          "d": svgPath(upper + lower.reversed()) + "Z", "fill": markers[index].colour,
           "fill-opacity": "0.15", "clip-path": "url(#plot)",
         ])
     }
@@ -123,13 +128,13 @@ private struct Drawing {
     chart.lines.enumerated().compactMap { index, line in
       guard let level = line.level, let t = y.position(level), (0...1).contains(t) else { return nil }
       let at = svgNumber(bottom - t * (bottom - top))
-      return ruler("M\(svgNumber(left)) \(at)H\(svgNumber(right))", ChartMarker(index).colour, dashes: "2 4")
+      return ruler("M\(svgNumber(left)) \(at)H\(svgNumber(right))", markers[index].colour, dashes: "2 4")
     }
   }
 
   private var strokes: [String] {
     chart.lines.enumerated().map { index, line in
-      let (stretches, marker) = (stretches(line), ChartMarker(index))
+      let (stretches, marker) = (stretches(line), markers[index])
       let paths = stretches.map { ruler(svgPath($0), marker.colour, width: "1.8") }
       let places = stretches.flatMap { $0 }
       let step = max(1, places.count / 8)
@@ -143,8 +148,9 @@ private struct Drawing {
     let start = right + 22
     var at = top + 8
     var parts: [String] = []
-    for (index, line) in chart.lines.enumerated() {
-      let marker = ChartMarker(index)
+    for (index, line) in chart.lines.enumerated()
+    where !chart.lines[..<index].contains(where: { $0.name == line.name }) {
+      let marker = markers[index]
       parts += [
         ruler("M\(svgNumber(start)) \(svgNumber(at))h26", marker.colour, width: "1.8"),
         marker.drawing(at: (start + 13, at)), text(line.name, start + 34, at + 4),

@@ -34,7 +34,8 @@ public struct ChartAxis: Sendable, Equatable {
   }
 }
 
-/// A line of a chart with its name.
+/// A line of a chart with its name. Lines of one name, such as runs from several starts, look the same and share an entry of
+/// the legend, that of the first.
 public struct ChartLine: Sendable, Equatable {
   public struct Point: Sendable, Equatable {
     public var x, y: Double

@@ -52,6 +52,18 @@ import Testing
       }
   }
 
+  @Test func linesOfOneNameLookTheSameAndAreNamedOnce() throws {
+    let lines = [line([0, 1], name: "start"), line([1, 0], name: "start"), line([0, 0], name: "other")]
+    let reading = try read(chart(lines).svg)
+    let colours = reading.elements.filter { $0.name == "path" && $0.attributes["stroke-width"] == "1.8" }
+      .filter { $0.attributes["d"]?.contains("h26") == false }.compactMap { $0.attributes["stroke"] }
+    #expect(colours.count == 3 && colours[0] == colours[1] && colours[1] != colours[2])
+    #expect(reading.text.components(separatedBy: "start").count == 2)
+    #expect(reading.text.components(separatedBy: "other").count == 2)
+    let alone = try read(chart([lines[0], lines[2]]).svg)
+    #expect(alone.elements.filter { $0.attributes["stroke"] == colours[2] }.isEmpty == false)
+  }
+
   @Test func theLineGoesThroughItsPoints() throws {
     let reading = try read(chart([line([0, 1, 0.5])], y: ChartAxis("share", range: 0...1)).svg)
     let path = try #require(paths(reading).first)
@@ -75,7 +87,7 @@ import Testing
 
   @Test func levelsAreDashedInTheColourOfTheirLine() throws {
     let reading = try read(
-      chart([line([0, 1]), line([1, 0], level: 0.5)], y: ChartAxis("", range: 0...1)).svg)
+      chart([line([0, 1]), line([1, 0], name: "other", level: 0.5)], y: ChartAxis("", range: 0...1)).svg)
     let dashed = reading.elements.filter { $0.attributes["stroke-dasharray"] == "2 4" }
     #expect(dashed.count == 2)  // the level, and its entry in the legend
     #expect(dashed.first?.attributes["stroke"] == "#d55e00")
