@@ -18,7 +18,7 @@ public struct ThreeLayerFit: Sendable {
   public var norm = SubnetworkNorm.unit
 
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
-    let network = try program.decode(solution.point, hasBias: problem.hasBias, norm: norm)
+    let network = try network(hasBias: problem.hasBias)
     return CertifiedNetwork(
       network: network,
       objective: ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs),
@@ -30,6 +30,19 @@ public struct ThreeLayerFit: Sendable {
       ],
       patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
       heuristicViolation: heuristicViolation, phases: phases)
+  }
+
+  /// The decoded network, of no more sub-networks than needed: at most one a sample for each output, unless rounding takes
+  /// these out of the program. Sums of sub-networks of one pattern may lie outside of the program's cones where that pattern is
+  /// on the border of several; then the sub-networks stay apart.
+  func network(hasBias: Bool) throws -> Network {
+    let pruning = SubnetworkPruning(x: program.x, loss: program.loss, λ: program.λ, norm: norm)
+    let all = program.subnetworks(of: solution.point)
+    for networks in [try pruning.pruned(all), try pruning.independent(pruning.removingUseless(all))] {
+      let network = try Network(networks, outputs: program.outputs, hasBias: hasBias, norm: norm)
+      if program.contains(network, norm: norm) { return network }
+    }
+    return try program.decode(solution.point, hasBias: hasBias, norm: norm)
   }
 }
 
