@@ -68,10 +68,6 @@ import Testing
     (["train", "digits", "--subnetwork", "2"], "take --model three-layer"),
     (["train", "digits", "--columns", "unit"], "take --model three-layer"),
     (["train", "iris", "--model", "three-layer", "--subnetwork", "5"], "from 1 to 4"),
-    (
-      ["train", "iris", "--model", "three-layer", "--subnetwork", "3", "--columns", "frobenius"],
-      "--columns unit"
-    ),
     (["train", "iris", "--model", "three-layer", "--subnetwork", "0"], "from 1 to 4"),
     (["train", "iris", "--model", "three-layer", "--patterns", "exact"], "rank 3 at most"),
     (["train", "digits", "--model", "quadratic", "--coefficients", "1,0,0"], "take --model polynomial"),

@@ -77,7 +77,9 @@ public struct ThreeLayerFitting {
       throw TrainingError.solverOfModel(settings.solver, settings.model)
     }
     if settings.columns == .frobenius { return try frobeniusFit(after: earlier) }
-    guard let patterns = try earlier?.program.patterns ?? fixedPatterns() else { return try refine() }
+    guard let patterns = try fixedPatterns(after: earlier) else {
+      return try refine(after: earlier, λMax: earlier?.λMax)
+    }
     let (λMax, seconds) = try timed {
       try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: self.limits.deadline)
     }
@@ -95,18 +97,17 @@ public struct ThreeLayerFitting {
   /// The fit of first layers with Frobenius norm one; patterns that are refined are those found with columns of norm one.
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
     let began = ContinuousClock().now
-    guard width <= 2 else { throw ProgramError.frobeniusWidth(width) }
-    let fixed = try earlier?.program.patterns ?? fixedPatterns()
-    let refined = fixed == nil ? try refine() : nil
+    let fixed = try fixedPatterns(after: earlier)
+    let refined = fixed == nil ? try refine(after: earlier, λMax: nil) : nil
     guard let patterns = fixed ?? refined?.program.patterns else {
       preconditionFailure("patterns were found")
     }
-    let unit = try FrobeniusProgram(program(patterns, λ: 1))
+    let unit = FrobeniusProgram(try program(patterns, λ: 1))
     let λMax = earlier?.λMax ?? unit.largestλ(deadline: self.limits.deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
     var limits = limits
     limits.seconds = limits.seconds.map { max(0, $0 - began.duration(to: ContinuousClock().now).seconds) }
-    let solution = try FrobeniusProgram(program).solve(
+    let solution = FrobeniusProgram(program).solve(
       from: refined?.solution.point ?? earlier?.solution.point, limits: limits,
       method: settings.solver.groupLassoMethod, progress: progress)
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax, norm: .frobenius)
@@ -118,8 +119,8 @@ public struct ThreeLayerFitting {
       cancellation: cancellation)
   }
 
-  private func refine() throws -> ThreeLayerFit {
-    let (λMax, seconds) = timed(searchedλMax)
+  private func refine(after earlier: ThreeLayerFit?, λMax known: Double?) throws -> ThreeLayerFit {
+    let (λMax, seconds) = timed { known ?? searchedλMax() }
     var limits = limits
     limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
     var refinement = ThreeLayerRefinement(
@@ -128,7 +129,8 @@ public struct ThreeLayerFitting {
     refinement.progress = progress
     (refinement.options.seed, refinement.options.maximumBytes) = (settings.seed, settings.memoryLimit)
     refinement.options.method = settings.solver.groupLassoMethod
-    var outcome = try refinement.run()
+    let start = earlier.map { $0.program.subnetworks(of: $0.solution.point) }
+    var outcome = try refinement.run(from: start.flatMap { $0.norms.contains { $0 > 0 } ? $0 : nil })
     outcome.phases.searchSeconds += seconds
     return ThreeLayerFit(
       program: outcome.program, solution: outcome.solution, λMax: λMax,
@@ -158,8 +160,10 @@ public struct ThreeLayerFitting {
     return program
   }
 
-  /// Nil where patterns are refined.
-  private func fixedPatterns() throws -> SubnetworkPatterns? {
+  /// Those of an earlier fit, or by the settings; nil where patterns are refined.
+  private func fixedPatterns(after earlier: ThreeLayerFit?) throws -> SubnetworkPatterns? {
+    if settings.patterns == .refine { return nil }
+    if let earlier { return earlier.program.patterns }
     switch settings.patterns {
     case .refine: return nil
     case .exact: return try .enumerated(problem.x, width: width)

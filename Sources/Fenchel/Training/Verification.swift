@@ -163,7 +163,7 @@ private func threeLayerRecomputation(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
     patterns: patterns)
   let norm = model.settings.columns ?? .unit
-  let dual = norm == .unit ? program.dualBound(θ: θ) : try FrobeniusProgram(program).dualBound(θ: θ)
+  let dual = norm == .unit ? program.dualBound(θ: θ) : FrobeniusProgram(program).dualBound(θ: θ)
   let certificate = Certificate(
     primal: form.objective(program.strictLoss, λ: λ, on: problem.inputs), dual: dual, scope: proof.scope)
   return (certificate, program.contains(model.network, norm: norm), nil)
