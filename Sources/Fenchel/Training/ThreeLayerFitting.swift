@@ -14,22 +14,26 @@ public struct ThreeLayerFit: Sendable {
   public var localObjective: Double?
   /// Where the time of a refinement went.
   public var phases: RefinementPhases?
+  /// The program that trained it, where that has hinges in place of cones; the solution is that of the program with cones.
+  public var penalty: PenaltySummary?
   /// Which norm of first layers is one: `frobenius` makes the solution one of the `FrobeniusProgram`.
   public var norm = SubnetworkNorm.unit
 
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
     let network = try network(hasBias: problem.hasBias)
+    let proof = [
+      "theta": Tensor(solution.dualPoint.θ), "gates": Tensor(program.patterns.gates),
+      "signs": Tensor(program.patterns.signs),
+    ]
+    let multipliers = penalty.map { _ in program.tensors(ofMultipliers: solution.dualPoint.multipliers) }
     return CertifiedNetwork(
       network: network,
       objective: ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs),
       λ: program.λ, λMax: λMax, certificate: solution.certificate, status: solution.status,
       iterations: solution.iterations,
-      tensors: [
-        "theta": Tensor(solution.dualPoint.θ), "gates": Tensor(program.patterns.gates),
-        "signs": Tensor(program.patterns.signs),
-      ],
+      tensors: proof.merging(multipliers ?? [:]) { own, _ in own },
       patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
-      heuristicViolation: heuristicViolation, phases: phases)
+      heuristicViolation: heuristicViolation, phases: phases, penalty: penalty)
   }
 
   /// The decoded network, of no more sub-networks than needed: at most one a sample for each output, unless rounding takes
@@ -76,6 +80,7 @@ public struct ThreeLayerFitting {
     guard settings.solver != .interiorPoint else {
       throw TrainingError.solverOfModel(settings.solver, settings.model)
     }
+    if let penalty = settings.penalty { return try penalisedFit(penalty, after: earlier) }
     if settings.columns == .frobenius { return try frobeniusFit(after: earlier) }
     guard let patterns = try fixedPatterns(after: earlier) else {
       return try refine(after: earlier, λMax: earlier?.λMax)
@@ -93,6 +98,28 @@ public struct ThreeLayerFitting {
     let solution = drive(&solver, on: program, limits: limits, phase: "cone program", progress: progress)
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax)
   }
+
+  /// The fit by hinges in place of cones. λ_max is one of all patterns, as far as a search finds it.
+  private func penalisedFit(_ penalty: ConePenalty, after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
+    guard settings.columns != .frobenius else {
+      throw TrainingError.penaltyForm("first layers in the Frobenius ball (--columns frobenius)")
+    }
+    let patterns = try fixedPatterns(after: earlier) ?? sampledPatterns(Self.defaultSample)
+    let (λMax, seconds) = timed { earlier?.λMax ?? searchedλMax() }
+    var limits = limits
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    var training = PenalisedTraining(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters,
+      λ: settings.lambda.value(largest: λMax), patterns: patterns, limits: limits)
+    training.progress = progress
+    (training.options.weight, training.options.maximumBytes) = (penalty.weight, settings.memoryLimit)
+    let outcome = try training.run()
+    return ThreeLayerFit(
+      program: outcome.program, solution: outcome.solution, λMax: λMax, penalty: outcome.penalty)
+  }
+
+  /// Patterns that are sampled for hinges where nothing else is said.
+  private static var defaultSample: Int { 100 }
 
   /// The fit of first layers with Frobenius norm one; patterns that are refined are those found with columns of norm one.
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
@@ -167,13 +194,16 @@ public struct ThreeLayerFitting {
     switch settings.patterns {
     case .refine: return nil
     case .exact: return try .enumerated(problem.x, width: width)
-    case .sampled(let count):
-      return try .sampled(
-        problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
+    case .sampled(let count): return try sampledPatterns(count)
     case .gates:
       throw TrainingError.gates(
         "the model \(settings.model.rawValue) has patterns of two layers, which a file of gates does not give; take "
           + "refine, exact or a number")
     }
+  }
+
+  private func sampledPatterns(_ count: Int) throws -> SubnetworkPatterns {
+    try .sampled(
+      problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
   }
 }
