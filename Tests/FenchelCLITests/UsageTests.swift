@@ -68,11 +68,22 @@ import Testing
     (["train", "digits", "--subnetwork", "2"], "take --model three-layer"),
     (["train", "digits", "--columns", "unit"], "take --model three-layer"),
     (["train", "iris", "--model", "three-layer", "--subnetwork", "5"], "from 1 to 4"),
-    (
-      ["train", "iris", "--model", "three-layer", "--subnetwork", "3", "--columns", "frobenius"],
-      "--columns unit"
-    ),
     (["train", "iris", "--model", "three-layer", "--subnetwork", "0"], "from 1 to 4"),
+    (["train", "iris", "--penalty-form"], "take --model three-layer"),
+    (["train", "iris", "--model", "three-layer", "--penalty-weight", "1"], "give both"),
+    (
+      ["train", "iris", "--model", "three-layer", "--penalty-form", "--penalty-weight", "0"],
+      "must be a positive number"
+    ),
+    (
+      ["train", "iris", "--model", "three-layer", "--penalty-form", "--penalty-weight", "-1"],
+      "must be a positive number"
+    ),
+    (
+      ["train", "iris", "--model", "three-layer", "--penalty-form", "--columns", "frobenius"],
+      "for --columns unit"
+    ),
+    (["train", "iris", "--model", "three-layer", "--penalty-from"], "Did you mean '--penalty-form'?"),
     (["train", "iris", "--model", "three-layer", "--patterns", "exact"], "rank 3 at most"),
     (["train", "digits", "--model", "quadratic", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--model", "polynomial", "--coefficients", "1,2"], "must be three numbers"),

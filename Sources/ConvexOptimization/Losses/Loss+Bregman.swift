@@ -12,7 +12,7 @@ extension Loss {
   /// 2 D(F⁺, F) = 2 (ℓ(F⁺) − ℓ(F) − ⟨∇ℓ(F), F⁺ − F⟩), given ℓ(F) and ∇ℓ(F); by gradients,
   /// ⟨∇ℓ(F⁺) − ∇ℓ(F), F⁺ − F⟩, where the difference of values is lost in rounding: the same for small steps, and for
   /// quadratic losses always.
-  func twiceBregman(
+  package func twiceBregman(
     at next: Matrix<Element>, from f: Matrix<Element>, value: Element, slope: Matrix<Element>
   ) -> Element {
     var difference = next

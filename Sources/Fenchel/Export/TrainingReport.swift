@@ -23,6 +23,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
   public var lagrangianDual: DualSummary?
   /// Where the time went, where patterns were refined; otherwise nil.
   public var refinement: RefinementPhases?
+  /// The program with hinges in place of cones, where one trained the network.
+  public var penalty: PenaltySummary?
   public var peakMemoryBytes: Int
   public var train: Scorecard
   public var test: Scorecard?

@@ -113,8 +113,8 @@ public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
   case semidefiniteMemory(matrices: Int, order: Int, needed: Int, limit: Int)
   /// For the local training that pattern refinement begins with.
   case trainingMemory(needed: Int, limit: Int)
-  /// Of sub-networks with first layers in the Frobenius ball.
-  case frobeniusWidth(Int)
+  /// ρ of hinges in place of cones.
+  case penaltyWeight(Double)
   /// The group's coefficients lie outside the span of its cone.
   case noConeDecomposition(TwoLayerGroup)
 
@@ -133,8 +133,7 @@ public enum ProgramError: Error, Sendable, Equatable, CustomStringConvertible {
     case .trainingMemory(let needed, let limit):
       "refinement begins with local training, which needs \(memorySize(needed, .up)), the limit is \(memorySize(limit, .down)): "
         + "take a number of patterns (--patterns), fewer samples or features, or raise --max-memory"
-    case .frobeniusWidth(let width):
-      "sub-networks of \(width) neurons are solved with columns of norm one only: take --columns unit, or --subnetwork 2"
+    case .penaltyWeight(let ρ): "the weight of violated cones is \(ρ): give a positive, finite number"
     case .noConeDecomposition(let group):
       "the weights of pattern \(group.pattern) into output \(group.output) are no difference of two "
         + "vectors of its cone, which has no interior: take gates g with x_kᵀg ≠ 0 for every sample"

@@ -4,8 +4,9 @@ import LinearAlgebra
 /// Finds the activation patterns that a network of parallel sub-networks needs, and solves its convex program over them, as
 /// `PatternRefinement` does for two layers: a local training gives the first patterns; then, in rounds, the program over
 /// the patterns so far is solved, a search looks for sub-networks that violate its dual constraint, and the network, with a
-/// little of these added, is trained locally once more. Never worse than the local training that it begins with, which the
-/// first program contains.
+/// little of these added, is trained locally once more. Where that gains little, the violated patterns alone are added, until
+/// the search finds none or has had its share of work. Never worse than the local training that it begins with, which the first
+/// program contains.
 public struct ThreeLayerRefinement {
   let x: Matrix<Double>
   let loss: any Loss<Double>
@@ -27,10 +28,16 @@ public struct ThreeLayerRefinement {
     /// later, relative to that.
     public var evaluations: Int?
     public var polishingShare = 0.15
-    public var maximumRounds = 20
-    /// Rounds in a row, each of which lowers the objective by less than five times the tolerance, after which the search
-    /// ends.
+    /// Rounds with local training, and all rounds.
+    public var maximumTrainedRounds = 20
+    public var maximumRounds = 60
+    /// Rounds in a row, each of which lowers the objective by less than five times the tolerance, after which there is no
+    /// further local training; and multiplications of all Newton steps, about, up to which rounds go on without it, or
+    /// twice those until then, if that is more.
     public var maximumIdleRounds = 3
+    public var closingWork = 1e10
+    /// Multiplications of all Newton steps together, about, after which no further round is begun.
+    public var maximumWork = 3e12
     /// Violated patterns taken in a round.
     public var patternsPerRound = 20
     public var seed: UInt64 = 0
@@ -59,58 +66,130 @@ public struct ThreeLayerRefinement {
     public var heuristicViolation: Double?
   }
 
+  /// What is carried from round to round.
+  private struct State {
+    var program: ThreeLayerProgram
+    /// Where the next program begins.
+    var start: ThreeLayerPoint?
+    var tolerance: Double
+    var phases: RefinementPhases
+    /// Whether the program is solved to the tolerance, since the search has ended: unless that finds more.
+    var isFinal = false
+    var idleRounds = 0
+    /// Multiplications spent in Newton steps, about.
+    var work = 0.0
+    /// The work at which the search ends, once rounds gain too little for local training; nil before.
+    var closingLimit: Double?
+    var iterations = 0
+    /// Largest relative violation that the last search found, nil where there was none.
+    var violation: Double?
+    var best: (program: ThreeLayerProgram, solution: Solution<ThreeLayerPoint>)?
+  }
+
   /// Runs to the tolerance, or until limits end it.
   ///
+  /// - Parameter known: a network to begin with, such as that of a neighbouring λ: a short local training goes on from it in
+  ///   place of one from random weights.
+  ///
   /// Errors: `ProgramError` where the memory limit holds neither the training nor the program.
-  public func run() throws -> Outcome {
+  public func run(from known: SubnetworkSet? = nil) throws -> Outcome {
     let deadline = limits.deadline
-    let local = try trained()
+    let local = try trained(from: known)
     let networks = try compact(local.subnetworks)
-    var phases = RefinementPhases(firstSeconds: local.seconds)
-    var program = try program(patterns(of: networks))
-    var start = program.encode(networks, θ: Matrix(x.rows, loss.outputs))
-    var (tolerance, isFinal, idle) = (max(limits.tolerance, 1e-2), false, 0)
-    var violation: Double?
+    let first = try program(patterns(of: networks))
+    var state = State(
+      program: first, start: first.encode(networks, θ: Matrix(x.rows, loss.outputs)),
+      tolerance: max(limits.tolerance, 1e-2), phases: RefinementPhases(firstSeconds: local.seconds))
     var solution: Solution<ThreeLayerPoint>
-    var best: (program: ThreeLayerProgram, solution: Solution<ThreeLayerPoint>)?
-    var iterations = 0
     while true {
-      let before = start.map(program.strictObjective) ?? .infinity
-      let (next, seconds) = try timed { try solve(program, from: start, tolerance: tolerance, deadline) }
-      (solution, phases.programSeconds) = (next, phases.programSeconds + seconds)
-      iterations += solution.iterations
-      phases.rounds += 1
-      let objective = solution.certificate.primal
-      if objective <= best?.solution.certificate.primal ?? .infinity { best = (program, solution) }
-      idle = objective < before - 5 * limits.tolerance * max(1, abs(objective)) ? 0 : idle + 1
-      if deadline.hasPassed || isFinal && solution.certificate.relativeGap > limits.tolerance { break }
-      let (found, searched) = timed { search(program, solution, deadline, round: phases.rounds) }
-      phases.searchSeconds += searched
+      solution = try solved(&state, deadline)
+      if deadline.hasPassed || state.isFinal && solution.certificate.relativeGap > limits.tolerance { break }
+      let (program, round) = (state.program, state.phases.rounds)
+      let (found, searched) = timed { search(program, solution, deadline, round: round) }
+      state.phases.searchSeconds += searched
       if deadline.hasPassed { break }
-      violation = max(0, (found.first?.value ?? 0) / λ - 1)
+      state.violation = max(0, (found.first?.value ?? 0) / λ - 1)
       let violated = found.prefix(options.patternsPerRound).filter { $0.value > λ * (1 + leastViolation) }
-      let isOver =
-        violated.isEmpty || idle >= options.maximumIdleRounds || phases.rounds >= options.maximumRounds
-      if isOver, isFinal || solution.certificate.relativeGap <= limits.tolerance { break }
-      (isFinal, start) = (isOver, solution.point)
-      if isOver {
-        tolerance = limits.tolerance
-        continue
-      }
-      tolerance = max(limits.tolerance, min(1e-2, (violation ?? 1) / 20))
-      let (polished, trained) = try timed { try self.polished(program, solution, violated, deadline) }
-      phases.localSeconds += trained
-      (program, start) = try widened(program, solution.point, violated, polished)
+      if mayGoOn(state, violated), try takeIn(violated, solution, &state, deadline) { continue }
+      if state.isFinal || solution.certificate.relativeGap <= limits.tolerance { break }
+      (state.isFinal, state.start, state.tolerance) = (true, solution.point, limits.tolerance)
     }
-    if let best, best.solution.certificate.primal < solution.certificate.primal * (1 - limits.tolerance) {
+    return outcome(state, solution, local, deadline)
+  }
+
+  /// The solution of the program so far.
+  private func solved(_ state: inout State, _ deadline: Deadline) throws -> Solution<ThreeLayerPoint> {
+    let before = state.start.map(state.program.strictObjective) ?? .infinity
+    let (program, start) = (state.program, state.start)
+    let tolerance = state.tolerance
+    let (solution, seconds) = try timed { try solve(program, from: start, tolerance: tolerance, deadline) }
+    state.phases.programSeconds += seconds
+    state.phases.rounds += 1
+    state.iterations += solution.iterations
+    state.work += Double(solution.iterations) * stepWork(program, groups: solution.point.groups.count)
+    let objective = solution.certificate.primal
+    if objective <= state.best?.solution.certificate.primal ?? .infinity { state.best = (program, solution) }
+    let isBetter = objective < before - 5 * limits.tolerance * max(1, abs(objective))
+    state.idleRounds = isBetter ? 0 : state.idleRounds + 1
+    let isTrainedOut =
+      state.idleRounds >= options.maximumIdleRounds || state.phases.rounds >= options.maximumTrainedRounds
+    if isTrainedOut, state.closingLimit == nil {
+      state.closingLimit = max(options.closingWork, 2 * state.work)
+    }
+    return solution
+  }
+
+  /// Whether a violation is left, and budget for another round.
+  private func mayGoOn(_ state: State, _ violated: [SubnetworkPricing.Maximum]) -> Bool {
+    !violated.isEmpty && state.phases.rounds < options.maximumRounds
+      && state.work < min(options.maximumWork, state.closingLimit ?? .infinity)
+  }
+
+  /// Multiplications of a Newton step, about.
+  private func stepWork(_ program: ThreeLayerProgram, groups: Int) -> Double {
+    let (n, length) = (Double(x.rows), Double(width * x.columns))
+    let rows = SubnetworkPatterns.coneEntries(samples: x.rows, features: x.columns, width: width)
+    return n * n * (n / 3 + length) + 10 * Double(rows) * Double(groups)
+  }
+
+  /// Adds the violated patterns, and those of the network after local training with them; false where the program would
+  /// then take more memory than it may.
+  private func takeIn(
+    _ violated: [SubnetworkPricing.Maximum], _ solution: Solution<ThreeLayerPoint>, _ state: inout State,
+    _ deadline: Deadline
+  ) throws -> Bool {
+    var trained: SubnetworkSet?
+    if state.closingLimit == nil {
+      let program = state.program
+      let (found, seconds) = try timed { try polished(program, solution, violated, deadline) }
+      (trained, state.phases.localSeconds) = (found, state.phases.localSeconds + seconds)
+    }
+    do {
+      (state.program, state.start) = try widened(state.program, solution.point, violated, trained)
+    } catch ProgramError.memory {
+      return false
+    }
+    state.isFinal = false
+    state.tolerance = max(limits.tolerance, min(1e-2, (state.violation ?? 1) / 20))
+    return true
+  }
+
+  private func outcome(
+    _ state: State, _ last: Solution<ThreeLayerPoint>, _ local: SubnetworkTraining.Outcome,
+    _ deadline: Deadline
+  ) -> Outcome {
+    var (program, solution, violation) = (state.program, last, state.violation)
+    if let best = state.best,
+      best.solution.certificate.primal < solution.certificate.primal * (1 - limits.tolerance)
+    {
       (program, solution, violation) = (best.program, best.solution, nil)
     }
-    solution.iterations = iterations
+    solution.iterations = state.iterations
     if solution.certificate.relativeGap > limits.tolerance, solution.status == .solved || deadline.hasPassed {
       solution.status = limits.interruption(after: limits.seconds ?? 0) ?? .stoppedAtLimit(.work)
     }
     return Outcome(
-      program: program, solution: solution, localObjective: local.objective, phases: phases,
+      program: program, solution: solution, localObjective: local.objective, phases: state.phases,
       heuristicViolation: violation)
   }
 
@@ -132,18 +211,23 @@ public struct ThreeLayerRefinement {
     return training
   }
 
-  private func trained() throws -> SubnetworkTraining.Outcome {
-    let bytes = training.bytes(subnetworks: subnetworksPerOutput * loss.outputs, width: width)
+  private func trained(from known: SubnetworkSet?) throws -> SubnetworkTraining.Outcome {
+    let start =
+      known?.largest(above: 1e-4)
+      ?? training.randomSubnetworks(width: width, perOutput: subnetworksPerOutput, seed: options.seed)
+    let bytes = training.bytes(subnetworks: start.count, width: width)
     guard bytes <= options.maximumBytes else {
       throw ProgramError.trainingMemory(needed: bytes, limit: options.maximumBytes)
     }
-    let start = training.randomSubnetworks(
-      width: width, perOutput: subnetworksPerOutput, seed: options.seed)
     let outcome = training.run(
-      from: start, evaluations: evaluations, seconds: limits.seconds.map { $0 / 3 })
+      from: start, evaluations: known == nil ? evaluations : polishingEvaluations,
+      seconds: limits.seconds.map { $0 / 3 })
     progress?(Progress(phase: "local training", iteration: outcome.evaluations, seconds: outcome.seconds))
     return outcome
   }
+
+  /// Evaluations of a short local training.
+  private var polishingEvaluations: Int { max(10, Int(options.polishingShare * Double(evaluations))) }
 
   private func program(_ patterns: SubnetworkPatterns) throws -> ThreeLayerProgram {
     let program = try ThreeLayerProgram(
@@ -212,23 +296,23 @@ public struct ThreeLayerRefinement {
       return networks
     }
     let outcome = training.run(
-      from: networks, evaluations: max(10, Int(options.polishingShare * Double(evaluations))),
-      seconds: deadline.secondsLeft)
+      from: networks, evaluations: polishingEvaluations, seconds: deadline.secondsLeft)
     return try compact(outcome.subnetworks.largest(above: 1e-3))
   }
 
-  /// The program over the patterns that a point uses for more than a thousandth of its largest group, those of violated sub-networks and those of a polished network, and
-  /// the better of the two networks as its start.
+  /// The program over the patterns that a point uses for more than a thousandth of its largest group, those of violated
+  /// sub-networks and those of a polished network, and the better of the two networks as its start.
   private func widened(
     _ program: ThreeLayerProgram, _ point: ThreeLayerPoint, _ violated: [SubnetworkPricing.Maximum],
-    _ polished: SubnetworkSet
+    _ polished: SubnetworkSet?
   ) throws -> (ThreeLayerProgram, ThreeLayerPoint) {
     let norms = point.coefficients.rowNorms
     let smallest = 1e-3 * (norms.max() ?? 0)
     let live = norms.indices.filter { norms[$0] > smallest }
     let used = Set(live.map { point.groups[$0].pattern }).sorted()
     let places = Dictionary(uniqueKeysWithValues: used.enumerated().map { ($1, $0) })
-    var patterns = program.patterns.selecting(used).adding(try self.patterns(of: polished))
+    var patterns = program.patterns.selecting(used)
+    if let polished { patterns = patterns.adding(try self.patterns(of: polished)) }
     for found in violated { patterns = patterns.adding(try self.patterns(of: found.subnetwork)) }
     let larger = try self.program(patterns)
     let known = ThreeLayerPoint(
@@ -237,7 +321,7 @@ public struct ThreeLayerRefinement {
         group.pattern = places[group.pattern] ?? 0
         return group
       }, coefficients: point.coefficients.selectingRows(live), θ: point.θ)
-    guard let other = larger.encode(polished, θ: point.θ) else { return (larger, known) }
+    guard let polished, let other = larger.encode(polished, θ: point.θ) else { return (larger, known) }
     let isBetter = larger.strictObjective(at: other) < larger.strictObjective(at: known)
     return (larger, isBetter ? other : known)
   }

@@ -19,6 +19,7 @@ struct CertifiedNetwork {
   var heuristicViolation: Double?
   var globalBound: GlobalBound?
   var phases: RefinementPhases?
+  var penalty: PenaltySummary?
 }
 
 /// A fit of any convex program.

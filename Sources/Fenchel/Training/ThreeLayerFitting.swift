@@ -14,22 +14,39 @@ public struct ThreeLayerFit: Sendable {
   public var localObjective: Double?
   /// Where the time of a refinement went.
   public var phases: RefinementPhases?
+  /// The program that trained it, where that has hinges in place of cones; the solution is that of the program with cones.
+  public var penalty: PenaltySummary?
   /// Which norm of first layers is one: `frobenius` makes the solution one of the `FrobeniusProgram`.
   public var norm = SubnetworkNorm.unit
 
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
-    let network = try program.decode(solution.point, hasBias: problem.hasBias, norm: norm)
+    let network = try network(hasBias: problem.hasBias)
+    let proof = [
+      "theta": Tensor(solution.dualPoint.θ), "gates": Tensor(program.patterns.gates),
+      "signs": Tensor(program.patterns.signs),
+    ]
+    let multipliers = penalty.map { _ in program.tensors(ofMultipliers: solution.dualPoint.multipliers) }
     return CertifiedNetwork(
       network: network,
       objective: ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs),
       λ: program.λ, λMax: λMax, certificate: solution.certificate, status: solution.status,
       iterations: solution.iterations,
-      tensors: [
-        "theta": Tensor(solution.dualPoint.θ), "gates": Tensor(program.patterns.gates),
-        "signs": Tensor(program.patterns.signs),
-      ],
+      tensors: proof.merging(multipliers ?? [:]) { own, _ in own },
       patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
-      heuristicViolation: heuristicViolation, phases: phases)
+      heuristicViolation: heuristicViolation, phases: phases, penalty: penalty)
+  }
+
+  /// The decoded network, of no more sub-networks than needed: at most one a sample for each output, unless rounding takes
+  /// these out of the program. Sums of sub-networks of one pattern may lie outside of the program's cones where that pattern is
+  /// on the border of several; then the sub-networks stay apart.
+  func network(hasBias: Bool) throws -> Network {
+    let pruning = SubnetworkPruning(x: program.x, loss: program.loss, λ: program.λ, norm: norm)
+    let all = program.subnetworks(of: solution.point)
+    for networks in [try pruning.pruned(all), try pruning.independent(pruning.removingUseless(all))] {
+      let network = try Network(networks, outputs: program.outputs, hasBias: hasBias, norm: norm)
+      if program.contains(network, norm: norm) { return network }
+    }
+    return try program.decode(solution.point, hasBias: hasBias, norm: norm)
   }
 }
 
@@ -63,8 +80,11 @@ public struct ThreeLayerFitting {
     guard settings.solver != .interiorPoint else {
       throw TrainingError.solverOfModel(settings.solver, settings.model)
     }
+    if let penalty = settings.penalty { return try penalisedFit(penalty, after: earlier) }
     if settings.columns == .frobenius { return try frobeniusFit(after: earlier) }
-    guard let patterns = try earlier?.program.patterns ?? fixedPatterns() else { return try refine() }
+    guard let patterns = try fixedPatterns(after: earlier) else {
+      return try refine(after: earlier, λMax: earlier?.λMax)
+    }
     let (λMax, seconds) = try timed {
       try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: self.limits.deadline)
     }
@@ -79,21 +99,42 @@ public struct ThreeLayerFitting {
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax)
   }
 
+  /// The fit by hinges in place of cones. λ_max is one of all patterns, as far as a search finds it.
+  private func penalisedFit(_ penalty: ConePenalty, after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
+    guard settings.columns != .frobenius else {
+      throw TrainingError.penaltyForm("first layers in the Frobenius ball (--columns frobenius)")
+    }
+    let patterns = try fixedPatterns(after: earlier) ?? sampledPatterns(Self.defaultSample)
+    let (λMax, seconds) = timed { earlier?.λMax ?? searchedλMax() }
+    var limits = limits
+    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    var training = PenalisedTraining(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters,
+      λ: settings.lambda.value(largest: λMax), patterns: patterns, limits: limits)
+    training.progress = progress
+    (training.options.weight, training.options.maximumBytes) = (penalty.weight, settings.memoryLimit)
+    let outcome = try training.run()
+    return ThreeLayerFit(
+      program: outcome.program, solution: outcome.solution, λMax: λMax, penalty: outcome.penalty)
+  }
+
+  /// Patterns that are sampled for hinges where nothing else is said.
+  private static var defaultSample: Int { 100 }
+
   /// The fit of first layers with Frobenius norm one; patterns that are refined are those found with columns of norm one.
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
     let began = ContinuousClock().now
-    guard width <= 2 else { throw ProgramError.frobeniusWidth(width) }
-    let fixed = try earlier?.program.patterns ?? fixedPatterns()
-    let refined = fixed == nil ? try refine() : nil
+    let fixed = try fixedPatterns(after: earlier)
+    let refined = fixed == nil ? try refine(after: earlier, λMax: nil) : nil
     guard let patterns = fixed ?? refined?.program.patterns else {
       preconditionFailure("patterns were found")
     }
-    let unit = try FrobeniusProgram(program(patterns, λ: 1))
+    let unit = FrobeniusProgram(try program(patterns, λ: 1))
     let λMax = earlier?.λMax ?? unit.largestλ(deadline: self.limits.deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
     var limits = limits
     limits.seconds = limits.seconds.map { max(0, $0 - began.duration(to: ContinuousClock().now).seconds) }
-    let solution = try FrobeniusProgram(program).solve(
+    let solution = FrobeniusProgram(program).solve(
       from: refined?.solution.point ?? earlier?.solution.point, limits: limits,
       method: settings.solver.groupLassoMethod, progress: progress)
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax, norm: .frobenius)
@@ -105,8 +146,8 @@ public struct ThreeLayerFitting {
       cancellation: cancellation)
   }
 
-  private func refine() throws -> ThreeLayerFit {
-    let (λMax, seconds) = timed(searchedλMax)
+  private func refine(after earlier: ThreeLayerFit?, λMax known: Double?) throws -> ThreeLayerFit {
+    let (λMax, seconds) = timed { known ?? searchedλMax() }
     var limits = limits
     limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
     var refinement = ThreeLayerRefinement(
@@ -115,7 +156,8 @@ public struct ThreeLayerFitting {
     refinement.progress = progress
     (refinement.options.seed, refinement.options.maximumBytes) = (settings.seed, settings.memoryLimit)
     refinement.options.method = settings.solver.groupLassoMethod
-    var outcome = try refinement.run()
+    let start = earlier.map { $0.program.subnetworks(of: $0.solution.point) }
+    var outcome = try refinement.run(from: start.flatMap { $0.norms.contains { $0 > 0 } ? $0 : nil })
     outcome.phases.searchSeconds += seconds
     return ThreeLayerFit(
       program: outcome.program, solution: outcome.solution, λMax: λMax,
@@ -145,18 +187,23 @@ public struct ThreeLayerFitting {
     return program
   }
 
-  /// Nil where patterns are refined.
-  private func fixedPatterns() throws -> SubnetworkPatterns? {
+  /// Those of an earlier fit, or by the settings; nil where patterns are refined.
+  private func fixedPatterns(after earlier: ThreeLayerFit?) throws -> SubnetworkPatterns? {
+    if settings.patterns == .refine { return nil }
+    if let earlier { return earlier.program.patterns }
     switch settings.patterns {
     case .refine: return nil
     case .exact: return try .enumerated(problem.x, width: width)
-    case .sampled(let count):
-      return try .sampled(
-        problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
+    case .sampled(let count): return try sampledPatterns(count)
     case .gates:
       throw TrainingError.gates(
         "the model \(settings.model.rawValue) has patterns of two layers, which a file of gates does not give; take "
           + "refine, exact or a number")
     }
+  }
+
+  private func sampledPatterns(_ count: Int) throws -> SubnetworkPatterns {
+    try .sampled(
+      problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
   }
 }

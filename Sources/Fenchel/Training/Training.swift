@@ -132,6 +132,7 @@ struct TrainingSummary {
     report.certificate = .init(trained.certificate, heuristicViolation: trained.heuristicViolation)
     report.certificate?.global = trained.globalBound.map { .init($0, primal: trained.certificate.primal) }
     report.refinement = trained.phases
+    report.penalty = trained.penalty
     return result(trained.network, report, trained.status, certificate: trained.tensors)
   }
 

@@ -162,6 +162,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case lossOfModel(LossKind, ModelKind)
   case sharedNeurons(ModelKind)
   case solverOfSharedNeurons(SolverChoice)
+  /// Hinges in place of cones, which another model or norm has not.
+  case penaltyForm(String)
 
   public var description: String {
     switch self {
@@ -189,6 +191,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
       "neurons that all outputs share (--outputs nuclear) are not for the model \(model.rawValue); take gated-relu"
     case .solverOfSharedNeurons(let solver):
       "the solver \(solver.rawValue) is not for shared neurons (--outputs nuclear); take auto or fista"
+    case .penaltyForm(let what):
+      "the penalty form is not for \(what); take the model three-layer with unit columns"
     case .lossOfModel(let loss, let model):
       "the \(loss.rawValue) loss has kinks, which the model \(model.rawValue) cannot be trained with; take squared, huber, "
         + "logistic, softmax or squared-hinge"

@@ -22,6 +22,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var subnetwork: Int?
   /// Which norm of their first layers is one, nil for that of columns.
   public var columns: SubnetworkNorm?
+  /// Hinges in place of the cones of that model, nil for cones.
+  public var penalty: ConePenalty?
   public var solver = SolverChoice.auto
   /// Relative gap (primal − dual)/max(1, |primal|) at which training counts as solved.
   public var tolerance = 1e-4
@@ -164,6 +166,14 @@ public enum SubnetworkNorm: String, Codable, Sendable, CaseIterable {
   case unit
   /// Frobenius' of all of it.
   case frobenius
+}
+
+/// Hinges of violated cones as a penalty in place of the cones.
+public struct ConePenalty: Codable, Sendable, Equatable {
+  /// ρ, or nil for one that suits the loss.
+  public var weight: Double?
+
+  public init(weight: Double? = nil) { self.weight = weight }
 }
 
 /// Which neurons several outputs share.

@@ -163,7 +163,12 @@ private func threeLayerRecomputation(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
     patterns: patterns)
   let norm = model.settings.columns ?? .unit
-  let dual = norm == .unit ? program.dualBound(θ: θ) : try FrobeniusProgram(program).dualBound(θ: θ)
+  let dual: Double
+  if norm == .unit, let multipliers = program.multipliers(from: model.certificate) {
+    dual = program.dualBound(θ: θ, shownBy: multipliers)
+  } else {
+    dual = norm == .unit ? program.dualBound(θ: θ) : FrobeniusProgram(program).dualBound(θ: θ)
+  }
   let certificate = Certificate(
     primal: form.objective(program.strictLoss, λ: λ, on: problem.inputs), dual: dual, scope: proof.scope)
   return (certificate, program.contains(model.network, norm: norm), nil)
@@ -191,6 +196,10 @@ private func falseStatements(
     check("the accuracy on the training data", report.train.accuracy, scores.accuracy),
     check("the error on the training data", report.train.rmse, scores.rmse),
   ].compactMap { $0 }
+  if let penalty = report.penalty, !(penalty.bound <= recomputed.dual + 1e-9 * max(1, abs(recomputed.primal)))
+  {
+    found.append("the bound of the penalised program is not shown by the file's multipliers")
+  }
   if report.status == Status.solved.name, recomputed.relativeGap > report.settings.tolerance * (1 + 1e-6) {
     found.append("the gap is above the tolerance, so that the program is not solved")
   }

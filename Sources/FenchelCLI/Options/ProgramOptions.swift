@@ -52,7 +52,23 @@ struct ProgramOptions: ParsableArguments {
       "What the model three-layer keeps in the unit ball: columns of first layers (default), or all of each.")
   var columns: SubnetworkNorm?
 
+  @Flag(
+    help:
+      "Train the model three-layer with hinges of violated cones in place of the cones, for data too large for these."
+  )
+  var penaltyForm = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Weight ρ of those hinges (default: 0.03 of the largest slope of the loss at zero).", valueName: "ρ"))
+  var penaltyWeight: Double?
+
   func validate() throws {
+    try Check.positive(penaltyWeight, "--penalty-weight")
+    guard penaltyForm || penaltyWeight == nil else {
+      throw ValidationError("--penalty-weight is the weight of --penalty-form; give both")
+    }
     _ = try polynomial()
     _ = try patches()
     let widths = 1...TrainingSettings.largestSubnetwork
@@ -81,6 +97,15 @@ struct ProgramOptions: ParsableArguments {
     settings.subnetwork =
       settings.model == .threeLayer ? subnetwork ?? TrainingSettings.defaultSubnetwork : nil
     settings.columns = columns
+    guard !penaltyForm || settings.model == .threeLayer else {
+      throw UsageError(
+        "--penalty-form is not for the model \(settings.model.rawValue); take --model three-layer, of which --subnetwork 1 "
+          + "is the ReLU network of two layers")
+    }
+    guard !penaltyForm || columns != .frobenius else {
+      throw UsageError("--penalty-form is for --columns unit, not for frobenius")
+    }
+    settings.penalty = penaltyForm ? ConePenalty(weight: penaltyWeight) : nil
     settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
   }
 

@@ -14,6 +14,7 @@ struct ReportText {
     if let certificate { lines.append((label: "certificate", text: certificate)) }
     if let bound { lines.append((label: "any width", text: bound)) }
     if let sharedBound { lines.append((label: bound == nil ? "any width" : "", text: sharedBound)) }
+    if let penalty { lines.append((label: "penalty form", text: penalty)) }
     if let refinement { lines.append((label: "refinement", text: refinement)) }
     if let search { lines.append((label: "search", text: search)) }
     lines.append((label: "network", text: network))
@@ -118,6 +119,15 @@ struct ReportText {
     report.certificate?.global?.shared.map {
       "\(bound == nil ? "every network's objective " : "")≥ \(Format.number($0)) where neurons may feed several outputs · "
         + "a weak bound"
+    }
+  }
+
+  /// The program with hinges in place of cones, worded so that nobody takes its value for the network's.
+  private var penalty: String? {
+    report.penalty.map {
+      "\(Format.number($0.bound)) ≤ penalised optimum ≤ \(Format.number($0.value)) · relative gap "
+        + "\(Format.scientific($0.relativeGap)) · ρ = \(Format.number($0.weight)) · cones violated by "
+        + "\(Format.number($0.violation)) · network before local training \(Format.number($0.decoded))"
     }
   }
 

@@ -14,11 +14,7 @@ public struct FrobeniusProgram: Sendable {
   /// The same with columns of norm one.
   public let columns: ThreeLayerProgram
 
-  /// Throws for sub-networks of more than two neurons: the weights of two are found by bisection.
-  public init(_ columns: ThreeLayerProgram) throws(ProgramError) {
-    guard columns.width <= 2 else { throw .frobeniusWidth(columns.width) }
-    self.columns = columns
-  }
+  public init(_ columns: ThreeLayerProgram) { self.columns = columns }
 
   private var λ: Double { columns.λ }
 
@@ -32,9 +28,10 @@ public struct FrobeniusProgram: Sendable {
     var η: [Double]
   }
 
-  /// The saddle point for q = σA_bᵀθ, as soon as it is known to be at most `threshold`, by bisection of the weights of both
-  /// neurons. Cost: a non-negative least squares problem of 3n rows for each of some 40 steps.
-  /// Past the deadline the bound is that of α = 0.
+  /// The saddle point for q = σA_bᵀθ, as soon as it is known to be at most `threshold`. The square of the value is concave and
+  /// differentiable in η, with the slopes ‖(q + Rᵀα)_j‖² at the α that is best there: two neurons are bisected, more are found
+  /// by quasi-Newton steps in y with η = y²/‖y‖². Cost: a non-negative least squares problem of some n(m + 1) rows for each of
+  /// some 40 steps. Past the deadline the bound is that of α = 0.
   private func saddle(
     _ q: [Double], _ b: Int, _ rows: SubnetworkPatterns.ConeRows, threshold: Double, _ deadline: Deadline
   ) -> Saddle {
@@ -56,16 +53,33 @@ public struct FrobeniusProgram: Sendable {
       if found.norm > best.value { (best.value, best.η) = (found.norm, η) }
       return lengths
     }
+    func isOpen() -> Bool { best.bound > threshold && best.bound > best.value * (1 + 1e-12) }
     if deadline.hasPassed {
       best.bound = (0..<m).map { StrictDual.norm(Array(q[$0 * d..<($0 + 1) * d])) }.max() ?? 0
       return best
     }
-    var (low, high) = (0.0, 1.0)
     var found = lengths(best.η)
-    for _ in 0..<50 where m == 2 && best.bound > threshold && best.bound > best.value * (1 + 1e-12) {
-      let share = (low + high) / 2
-      if found[0] > found[1] { low = share } else { high = share }
-      found = lengths([(low + high) / 2, 1 - (low + high) / 2])
+    guard isOpen(), m > 1 else { return best }
+    if m == 2 {
+      var (low, high) = (0.0, 1.0)
+      for _ in 0..<50 where isOpen() {
+        let share = (low + high) / 2
+        if found[0] > found[1] { low = share } else { high = share }
+        found = lengths([(low + high) / 2, 1 - (low + high) / 2])
+      }
+      return best
+    }
+    let scale = max(best.bound * best.bound, .leastNormalMagnitude)
+    let method = LBFGS(memory: 5, maximumEvaluations: 80, gradientTolerance: 1e-13)
+    _ = method.minimise(
+      from: [Double](repeating: 1, count: m), shouldContinue: { _ in isOpen() && !deadline.hasPassed }
+    ) { y, gradient in
+      let square = y.reduce(0) { $0 + $1 * $1 }
+      let η = y.map { $0 * $0 / square }
+      let slopes = lengths(η).map { $0 * $0 / scale }
+      let value = zip(η, slopes).reduce(0) { $0 + $1.0 * $1.1 }
+      for j in 0..<m { gradient[j] = -2 * y[j] * (slopes[j] - value) / square }
+      return -value
     }
     return best
   }

@@ -81,6 +81,17 @@ extension ThreeLayerProgram: Certifiable {
     return strictLoss.bestScale(θ, upTo: limit).value
   }
 
+  /// The lower bound that the multiples tθ, t ≤ `scale`, give, shown by multipliers α ≥ 0 of some groups and by no others. Cost
+  /// 2ndmBc, and md for each multiplier.
+  public func dualBound(
+    θ: Matrix<Double>, shownBy multipliers: [TwoLayerGroup: SparseVector], scale: Double = .infinity
+  ) -> Double {
+    let θ = strictLoss.feasibleDirection(θ)
+    let norm = strictDualNorm(θ, multipliers)
+    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    return strictLoss.bestScale(θ, upTo: min(limit, scale)).value
+  }
+
   /// The largest ‖σA_bᵀθ_o + Rᵀα‖ over all groups, with the multipliers α ≥ 0 of some: a bound on the dual norm of θ.
   private func strictDualNorm(_ θ: Matrix<Double>, _ multipliers: [TwoLayerGroup: SparseVector]) -> Double {
     let (rows, images) = (SubnetworkPatterns.ConeRows(patterns), strictImages(θ))

@@ -43,25 +43,82 @@ extension ThreeLayerProgram {
     }
     let subnetworks = form.subnetworks(hasBias: inputs + 1 == features)
     guard subnetworks.allSatisfy({ $0.count <= width }) else { return false }
-    if patterns.isExact { return true }
-    let cones = cones()
-    return subnetworks.allSatisfy { neurons in
-      (0..<patterns.count).contains { b in
-        arrangements(of: neurons, in: b).contains { cones.holds($0, pattern: b) }
+    return patterns.isExact || subnetworks.allSatisfy(holds)
+  }
+
+  /// Least side of a row's input, for rows and weights of length one, that counts as inside: what the rounding of a network's
+  /// weights leaves.
+  private static var leastSine: Double { -1e-9 }
+
+  /// Whether neurons, in some order, lie in the cone of a pattern; missing ones are zero.
+  private func holds(_ neurons: [ThreeLayerForm.Neuron]) -> Bool {
+    let (n, d) = (samples, features)
+    let total = StrictDual.norm(neurons.flatMap(\.vector))
+    let inputs = x.withPointer { x in
+      neurons.map { neuron in
+        neuron.vector.withPointer { w in (0..<n).map { StrictArithmetic.dot(d, x + $0 * d, w) / total } }
+      }
+    }
+    let norms = x.rowNorms
+    return (0..<patterns.count).contains { b in
+      places(of: neurons, in: b).contains { places in
+        (0..<n).allSatisfy { k in
+          var (input, passing) = (0.0, 0)
+          for j in 0..<width {
+            let side = places[j].map { inputs[$0][k] } ?? 0
+            let isActive = patterns.first[b * width + j, k]
+            guard (isActive ? side : -side) >= Self.leastSine * norms[k] else { return false }
+            if isActive { (input, passing) = (input + patterns.signs[b, j] * side, passing + 1) }
+          }
+          let least = Self.leastSine * norms[k] * Double(passing).squareRoot()
+          return passing < 2 || (patterns.second[b, k] ? input : -input) >= least
+        }
       }
     }
   }
 
-  /// Every order of neurons in a sub-network of pattern b that has their signs; missing neurons are zero.
-  private func arrangements(of neurons: [ThreeLayerForm.Neuron], in b: Int) -> [[Double]] {
-    func place(_ rest: ArraySlice<ThreeLayerForm.Neuron>, _ taken: [Int: [Double]]) -> [[Int: [Double]]] {
-      guard let neuron = rest.first else { return [taken] }
-      return (0..<width).filter { taken[$0] == nil && patterns.signs[b, $0] == neuron.sign }.flatMap { j in
-        place(rest.dropFirst(), taken.merging([j: neuron.vector]) { first, _ in first })
+  /// Every way to take neurons for those of pattern b that have their signs: by place, the index of one.
+  private func places(of neurons: [ThreeLayerForm.Neuron], in b: Int) -> [[Int: Int]] {
+    func place(_ next: Int, _ taken: [Int: Int]) -> [[Int: Int]] {
+      guard next < neurons.count else { return [taken] }
+      return (0..<width).filter { taken[$0] == nil && patterns.signs[b, $0] == neurons[next].sign }.flatMap {
+        j in
+        place(next + 1, taken.merging([j: next]) { first, _ in first })
       }
     }
-    let zero = [Double](repeating: 0, count: features)
-    return place(neurons[...], [:]).map { taken in (0..<width).flatMap { taken[$0] ?? zero } }
+    return place(0, [:])
+  }
+}
+
+extension ThreeLayerProgram {
+  /// Multipliers as tensors: how many each group has, which rows, and their values.
+  func tensors(ofMultipliers multipliers: [TwoLayerGroup: SparseVector]) -> [String: Tensor] {
+    let all = (0..<groups).map { multipliers[group($0)] ?? SparseVector() }
+    let rows = all.flatMap { $0.indices.map(Int64.init) }
+    return [
+      "multiplier-counts": Tensor(shape: [groups], .int64(all.map { Int64($0.indices.count) })),
+      "multiplier-rows": Tensor(shape: [rows.count], .int64(rows)),
+      "multipliers": Tensor(shape: [rows.count], .float64(all.flatMap(\.values))),
+    ]
+  }
+
+  /// The multipliers that such tensors hold; nil where there are none, or they do not fit the program.
+  func multipliers(from tensors: [String: Tensor]) -> [TwoLayerGroup: SparseVector]? {
+    guard case .int64(let counts) = tensors["multiplier-counts"]?.values,
+      case .int64(let rows) = tensors["multiplier-rows"]?.values,
+      case .float64(let values) = tensors["multipliers"]?.values, counts.count == groups,
+      rows.count == values.count, counts.allSatisfy({ (0...Int64(rows.count)).contains($0) }),
+      counts.reduce(0, +) == Int64(rows.count), rows.allSatisfy({ $0 >= 0 }),
+      values.allSatisfy({ $0 >= 0 && $0.isFinite })
+    else { return nil }
+    var found: [TwoLayerGroup: SparseVector] = [:]
+    var start = 0
+    for (r, count) in counts.enumerated() where count > 0 {
+      let range = start..<start + Int(count)
+      found[group(r)] = SparseVector(indices: rows[range].map(Int.init), values: Array(values[range]))
+      start = range.upperBound
+    }
+    return found
   }
 }
 

@@ -203,6 +203,22 @@ struct ThreeLayerProgramTests {
     }
   }
 
+  @Test("a refined path finds the patterns of every λ, and networks as good as those found alone")
+  func refinedPath() throws {
+    let table = try Table.read("diabetes")
+    let data = try Schema(inferredFrom: table).dataset(from: table).selectingRows(Array(0..<100))
+    var settings = TrainingSettings()
+    (settings.model, settings.tolerance) = (.threeLayer, 1e-3)
+    let points = try path(data, settings: settings, ratios: [0.5, 0.2, 0.05]).report.points
+    for (ratio, point) in zip([0.5, 0.2, 0.05], points) {
+      settings.lambda = .ratio(ratio)
+      let alone = try train(data, settings: settings).report
+      let objective = try #require(alone.certificate?.primal)
+      #expect(
+        point.certificate.primal <= objective * 1.02, "\(ratio): \(point.certificate.primal), \(objective)")
+    }
+  }
+
   @Test("train and verify, for numbers and classes; a changed network or pattern is found out")
   func training() throws {
     for (name, rows) in [("diabetes", 120), ("iris", 150)] {

@@ -1,0 +1,98 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Makes a sum of weighted parts smaller without raising ℓ(F) + λ Σ t_m, where F_o = Σ_{m: output o} t_m c_m with t ≥ 0: parts are
+/// neurons or sub-networks of unit size, their weights t what these add to the penalty.
+struct ContributionPruning {
+  let loss: any Loss<Double>
+  let λ: Double
+
+  /// What parts of weight one contribute, each to one output.
+  struct Parts {
+    /// c_m, one column a part: n × m.
+    var columns: Matrix<Double>
+    var outputs: [Int]
+  }
+
+  /// ℓ(F) + λ Σ t_m.
+  func objective(_ weights: [Double], _ parts: Parts) -> Double {
+    loss.value(at: predictions(weights, parts)) + λ * weights.reduce(0, +)
+  }
+
+  private func predictions(_ weights: [Double], _ parts: Parts) -> Matrix<Double> {
+    var f = Matrix<Double>(loss.samples, loss.outputs)
+    for k in 0..<f.rows {
+      for (m, weight) in weights.enumerated() { f[k, parts.outputs[m]] += weight * parts.columns[k, m] }
+    }
+    return f
+  }
+
+  /// The weights, with 0 for parts, smallest first, whose removal does not raise the objective. Cost: one evaluation of the
+  /// loss for each.
+  func removingUseless(_ weights: [Double], _ parts: Parts) -> [Double] {
+    var kept = weights
+    var f = predictions(weights, parts)
+    var value = loss.value(at: f)
+    for m in weights.indices.sorted(by: { (weights[$0], $0) < (weights[$1], $1) }) {
+      var without = f
+      for k in 0..<f.rows { without[k, parts.outputs[m]] -= weights[m] * parts.columns[k, m] }
+      let trial = loss.value(at: without)
+      guard trial <= value + λ * weights[m] else { continue }
+      (f, value, kept[m]) = (without, trial, 0)
+    }
+    return kept
+  }
+
+  /// The weights after moving them along linear dependences of the columns until those of each output with a weight are
+  /// independent: F stays to rounding, Σ t does not grow, and at most n parts are left for each output (Carathéodory). Where
+  /// rounding would raise the objective by more than 10⁻¹² of it, they stay as they are. Cost n m² for m parts.
+  func independent(_ weights: [Double], _ parts: Parts) throws(FactorisationError) -> [Double] {
+    var result = weights
+    for output in Set(parts.outputs).sorted() {
+      let members = parts.outputs.indices.filter { parts.outputs[$0] == output && weights[$0] > 0 }
+      let columns = parts.columns.transposed.selectingRows(members).transposed
+      for (m, weight) in zip(members, try reduce(members.map { weights[$0] }, columns)) { result[m] = weight }
+    }
+    let before = objective(weights, parts)
+    return objective(result, parts) <= before + 1e-12 * abs(before) ? result : weights
+  }
+
+  /// Weights t ≥ 0 with C t as before, Σ t not larger, and independent columns where t > 0.
+  private func reduce(
+    _ weights: [Double], _ columns: Matrix<Double>
+  ) throws(FactorisationError) -> [Double] {
+    var dependences = try nullSpace(columns)
+    var t = weights
+    while var β = dependences.popLast() {
+      if β.reduce(0, +) < 0 { β = β.map { -$0 } }
+      let scale = β.reduce(0) { max($0, abs($1)) }
+      let falling = β.indices.filter { β[$0] > 1e-10 * scale && t[$0] > 0 }
+      guard let leaving = falling.min(by: { (t[$0] / β[$0], $0) < (t[$1] / β[$1], $1) }) else { continue }
+      let step = t[leaving] / β[leaving]
+      for i in t.indices { t[i] = max(0, t[i] - step * β[i]) }
+      t[leaving] = 0
+      for d in dependences.indices where dependences[d][leaving] != 0 {
+        let share = dependences[d][leaving] / β[leaving]
+        for i in t.indices { dependences[d][i] -= share * β[i] }
+        dependences[d][leaving] = 0
+      }
+    }
+    return t
+  }
+
+  /// Vectors β with C β = 0 that span the null space: one for each column beyond the rank.
+  private func nullSpace(_ columns: Matrix<Double>) throws(FactorisationError) -> [[Double]] {
+    let qr = try QR(columns)
+    let (rank, m) = (qr.rank(tolerance: 1e-11), columns.columns)
+    return (rank..<max(m, rank)).map { column in
+      var β = [Double](repeating: 0, count: m)
+      β[qr.pivots[column]] = 1
+      for i in (0..<rank).reversed() {
+        var value = -qr.r[i, column]
+        for j in i + 1..<max(rank, i + 1) { value -= qr.r[i, j] * β[qr.pivots[j]] }
+        β[qr.pivots[i]] = value / qr.r[i, i]
+      }
+      return β
+    }
+  }
+}
