@@ -15,7 +15,8 @@ enum Askari2018 {
       + "that rate, which is used here (an inference from the numbers, not a word of the paper)",
     "the λ of the lifted model, found by Bayesian optimisation, are not given; neither is the number of its sweeps",
     "“σ-scale” is read as variance scaling, w ~ N(0, 2/d); “Normal” as N(0, 0.1)",
-    "ρ = 1e-3 of the ordinary training is taken as weight decay: ρ‖W‖², of the mean loss of a batch",
+    "ρ = 1e-3 is that of the lifted model; ordinary training has none here, as its scale beside the mean loss of a batch is "
+      + "not said",
   ]
 
   /// The starts of ordinary training that the paper compares, in the order of its table.

@@ -107,7 +107,7 @@ struct Loader {
 
   /// The test part of a known set; nil where there is none.
   static func ifPresent<Part>(_ read: () throws -> Part) throws -> Part? {
-    do { return try read() } catch DataError.noFiles { return nil }
+    do { return try read() } catch DataError.noTestPart { return nil }
   }
 
   private func parts(

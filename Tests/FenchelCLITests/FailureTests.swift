@@ -49,6 +49,18 @@ import Testing
     }
   }
 
+  @Test(
+    "A number of a target that is none is an error, not one class of many", arguments: ["x", "12,5", "--"])
+  func brokenTarget(token: String) throws {
+    try CommandLineTool.inFolder { tool in
+      let rows = (1...40).map { "\($0),\($0 == 17 ? "\"\(token)\"" : "\(Double($0) / 4)")" }
+      try tool.write("a,y\n" + rows.joined(separator: "\n") + "\n", to: "data.csv")
+      let result = try tool.run("train", "data.csv", "--quiet")
+      #expect(result.code == 3 && result.error.contains("data.csv:18"), "\(result.error)")
+      #expect(result.error.contains("--task classification") && tool.files == ["data.csv"], "\(result.error)")
+    }
+  }
+
   @Test func gatesOfTheWrongWidth() throws {
     try CommandLineTool.inFolder { tool in
       try tool.write("a,y\n1,0.5\n2,1.5\n", to: "data.csv")

@@ -59,7 +59,10 @@ import Testing
       }
       let report = try json(tool.run("train", "data.csv", "--json").output)
       let phases = try #require(report["refinement"] as? [String: Any])
-      let seconds = phases.filter { $0.key.hasSuffix("Seconds") }.compactMap { $0.value as? Double }
+      var parts = phases.filter { $0.key.hasSuffix("Seconds") }.compactMapValues { $0 as? Double }
+      let first = parts.removeValue(forKey: "firstSeconds") ?? 0
+      #expect(first > 0 && first <= parts["localSeconds"] ?? 0, "\(phases)")
+      let seconds = Array(parts.values)
       #expect(seconds.count == 3 && seconds.allSatisfy { $0 > 0 }, "\(phases)")
       #expect(seconds.reduce(0, +) <= report["seconds"] as? Double ?? 0, "\(phases)")
       #expect(try !tool.run("train", "data.csv", "--patterns", "20").output.contains("refinement "))
@@ -76,7 +79,13 @@ import Testing
       #expect(trained.output.contains("certificate") && trained.output.contains("patterns only"))
       let inspected = try tool.run("inspect", "m")
       #expect(inspected.code == 0 && inspected.output.contains("dense"), "\(inspected.error)")
-      #expect(try json(tool.run("inspect", "m", "--json").output)["layers"] != nil)
+      #expect(inspected.output.contains("feeds") && inspected.output.contains("divided by"))
+      let inspection = try json(tool.run("inspect", "m", "--json").output)
+      #expect(inspection["layers"] != nil)
+      let largest = (inspection["largestNeurons"] as? [String: Any])?["neurons"] as? [[String: Any]] ?? []
+      let shares = largest.compactMap { $0["share"] as? Double }
+      #expect(
+        (1...5).contains(shares.count) && shares == shares.sorted(by: >) && shares.reduce(0, +) <= 1 + 1e-12)
       let evaluated = try tool.run("evaluate", "m", "data.csv", "--json")
       #expect(evaluated.code == 0, "\(evaluated.error)")
       #expect((try json(evaluated.output)["rSquared"] as? Double ?? 0) > 0.9)

@@ -49,6 +49,7 @@ import Testing
       ["train", "iris", "--model", "batch-norm", "--normalise", "after", "--solver", "interior-point"],
       "take auto"
     ),
+    (["train", "digits", "--run", "r", "--output", "m"], "exclude each other"),
     (["train", "digits", "--kernel", "3"], "--kernel is not for the model relu; take --model cnn"),
     (["train", "digits", "--model", "mlp", "--padding", "1"], "take --model cnn"),
     (["train", "digits", "--model", "cnn", "--kernel", "3y"], "must be a side such as 3"),

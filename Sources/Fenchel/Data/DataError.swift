@@ -2,8 +2,8 @@
 public enum DataError: Error, CustomStringConvertible, Sendable, Equatable {
   /// A file cannot be opened, read or written.
   case unreadable(source: String, reason: String)
-  /// A folder without the files of a known data set, or of a part of one.
-  case noFiles(source: String, expected: String)
+  /// A folder with a known data set, but not its test part.
+  case noTestPart(source: String)
   /// The content of a file breaks its format, or holds a value that cannot be used.
   case malformed(Location, String)
   /// The data are well formed but do not fit what is asked of them.
@@ -16,8 +16,8 @@ public enum DataError: Error, CustomStringConvertible, Sendable, Equatable {
   public var description: String {
     switch self {
     case .unreadable(let source, let reason): return "\(printable(source)): \(reason)"
-    case .noFiles(let source, let expected):
-      return "\(printable(source)): the folder holds no data set that is known (\(expected))"
+    case .noTestPart(let source):
+      return "\(printable(source)): the folder holds no data set that is known (a test part)"
     case .malformed(let location, let problem): return "\(location): \(problem)"
     case .unsuitable(let source, let problem): return "\(printable(source)): \(problem)"
     case .ambiguousTask(let source, let problem): return "\(printable(source)): \(problem)"

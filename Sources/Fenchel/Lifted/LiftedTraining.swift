@@ -143,6 +143,8 @@ public struct LiftedTraining<Element: Scalar> {
     let numbers = [
       ("λ", settings.λ), ("λ", settings.batched.λ), ("γ", settings.batched.proximity),
       ("γ of the last layer", settings.batched.lastProximity), ("relaxation", settings.batched.relaxation),
+      ("share", settings.batched.stepShare ?? 1), ("damping", settings.batched.damping),
+      ("pull", settings.batched.imagePull),
     ]
     for (name, value) in numbers where !(value.isFinite && value > 0) {
       throw LiftedError.parameter(name, value, allowed: "a finite number greater than 0")
@@ -151,9 +153,11 @@ public struct LiftedTraining<Element: Scalar> {
       throw LiftedError.parameter(
         "momentum", settings.batched.momentum, allowed: "a number from 0 to below 1")
     }
-    guard settings.batched.proximityGrowth.isFinite, settings.batched.proximityGrowth >= 0 else {
-      throw LiftedError.parameter(
-        "growth of γ", settings.batched.proximityGrowth, allowed: "a finite number of at least 0")
+    for (name, value) in [
+      ("growth of γ", settings.batched.proximityGrowth), ("ridge", settings.batched.ridge),
+    ]
+    where !(value.isFinite && value >= 0) {
+      throw LiftedError.parameter(name, value, allowed: "a finite number of at least 0")
     }
     guard settings.inputShare > 0, settings.inputShare <= 1 else {
       throw LiftedError.parameter("input share", settings.inputShare, allowed: "a number above 0, at most 1")
@@ -169,7 +173,6 @@ public struct LiftedTraining<Element: Scalar> {
     for (name, count) in counts where count < 1 {
       throw LiftedError.parameter(name, Double(count), allowed: "a whole number above 0")
     }
-    try settings.check()
   }
 
   func report(_ epoch: Epoch, _ network: FeedForward<Element>, phase: String) {

@@ -131,7 +131,7 @@ extension StreamedTable {
       let paths = names.map { name in [name, name + ".gz"].first { InputFile.kind($0) == (true, false) } }
       if let images = paths[0], let labels = paths[1] { return (images, labels) }
     }
-    guard part == .train else { throw DataError.noFiles(source: folder, expected: "a test part") }
+    guard part == .train else { throw DataError.noTestPart(source: folder) }
     throw StreamError.format(source: folder, "the folder holds no IDX images and labels")
   }
 

@@ -119,7 +119,9 @@ struct LayerTraining {
   ) throws -> Outcome {
     if Element.self == Float.self {
       let largest = all.loss.targets.largestMagnitude(above: all.x.largestMagnitude(above: 0))
-      guard largest <= 1e15 else { throw TrainingError.singlePrecision(largest) }
+      guard largest <= Double(Float.greatestFiniteMagnitude) else {
+        throw TrainingError.singlePrecision(largest)
+      }
     }
     let samples = OrdinaryTraining.Samples(
       x: all.inputs.converted(to: Element.self), targets: all.loss.targets.converted(to: Element.self),

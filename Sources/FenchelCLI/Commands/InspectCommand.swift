@@ -43,6 +43,8 @@ private struct Inspection: Encodable {
   var neurons: Int
   var parameters: Int
   var layers: [LayerSummary]
+  /// Of networks of one hidden layer.
+  var largestNeurons: LargestNeurons?
   var certificate: [String: TensorSummary]
   var schema: Schema
   var scaling: Scaling
@@ -62,6 +64,7 @@ private struct Inspection: Encodable {
         kind: content.kind, inputs: width, outputs: out, parameters: content.parameters,
         nonZero: values.count { $0 != 0 }, largest: values.reduce(0) { max($0, abs($1)) })
     }
+    largestNeurons = LargestNeurons(network, file.schema)
     certificate = file.certificate.mapValues { TensorSummary(shape: $0.shape, values: $0.values.count) }
     schema = file.schema
     scaling = file.scaling
@@ -90,8 +93,11 @@ private struct Inspection: Encodable {
     ]
     let source =
       "\(report.data.rows) × \(report.data.columns) table, SHA-256 \(report.data.sha256.prefix(12))…"
-    return [ReportText(report: report, source: source).text, TextTable.labelled(lines), table.text]
-      .joined(separator: "\n\n")
+    let parts = [
+      ReportText(report: report, source: source).text, TextTable.labelled(lines), table.text,
+      largestNeurons?.text(), ColumnTable(schema, self.scaling)?.text,
+    ]
+    return parts.compactMap { $0 }.joined(separator: "\n\n")
   }
 }
 

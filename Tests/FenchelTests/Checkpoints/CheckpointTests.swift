@@ -53,7 +53,7 @@ import Testing
       }
       #expect(throws: CheckpointError.self) { try Checkpoint(contentsOf: folder + "/absent") }
       #expect(throws: CheckpointError.self) { try Checkpoint(contentsOf: folder) }
-      for (key, value) in [("fenchel", "0.0.9"), ("checkpoint", "2")] {
+      for (key, value) in [("fenchel", "0.0.9"), ("checkpoint", "1"), ("checkpoint", "3")] {
         var file = try Safetensors(decoding: checkpoint(run).encoded())
         file.metadata[key] = value
         try write(file.encoded(), folder + "/c")

@@ -49,6 +49,36 @@ import Testing
     #expect(share > 0.97, "\(hidden): \(share)")
   }
 
+  /// A running mean looks back on a tenth of the run at most: on nothing for nine steps, then on more; not where steps are
+  /// those of convolutions, or blocks are solved.
+  @Test func runningMeans() throws {
+    let (x, y, _, start) = try digits(hidden: [30], of: Float.self)
+    let ones = [Float](repeating: 1, count: x.rows)
+    func network(_ change: (inout LiftedSettings) -> Void) throws -> FeedForward<Float> {
+      try LiftedTraining<Float>(.fenchel, settings: settings(change)).run(
+        from: start, x: x, targets: y, weights: ones, loss: .softmax
+      ).network
+    }
+    for (epochs, batch, isSame) in [(3, x.rows / 3 + 1, true), (10, x.rows / 3 + 1, false)] {
+      let last = try network { ($0.epochs, $0.batchSize, $0.batched.averagedSteps) = (epochs, batch, 1) }
+      let mean = try network { ($0.epochs, $0.batchSize) = (epochs, batch) }
+      #expect((last == mean) == isSame, "\(epochs) epochs")
+      let difference = zip(last.weights, mean.weights).map { distance($0, $1) }.reduce(0, +)
+      #expect(difference < 0.5 * Double(start.weights[0].frobeniusNorm))
+    }
+    let solved: (inout LiftedSettings) -> Void = {
+      ($0.epochs, $0.batchSize, $0.batched.solvesBlocks) = (4, 400, true)
+    }
+    #expect(
+      try network(solved)
+        == network {
+          solved(&$0)
+          $0.batched.averagedSteps = 1
+        })
+    let plan = LayerPlan.dense([5])
+    #expect(LiftedSettings(plan: plan).batched.averagedSteps > 1)
+  }
+
   @Test(arguments: ["tanh", "sigmoid", "leaky-relu:0.1", "softplus", "hard-tanh", "sine"])
   func batchesTrainEveryActivation(name: String) throws {
     let activation = try #require(Activation(name))
@@ -130,6 +160,8 @@ import Testing
       { $0.λ = 0 }, { $0.λ = -1 }, { $0.batched.λ = .nan }, { $0.batched.proximity = 0 },
       { $0.batched.lastProximity = -.infinity }, { $0.batched.momentum = 1 }, { $0.batched.momentum = -0.1 },
       { $0.batched.relaxation = 0 }, { $0.inputShare = 0 }, { $0.inputShare = 1.5 }, { $0.batchSize = 0 },
+      { $0.batched.averagedSteps = 0 }, { $0.batched.imagePull = 0 }, { $0.batched.ridge = -1 },
+      { $0.batched.stepShare = .nan },
       { ($0.batchSize, $0.ρ) = (nil, -1) },
     ]
     for change in wrong {

@@ -139,6 +139,28 @@ struct ConvolutionTrainingTests {
     }
   }
 
+  @Test("Gated patches under several losses, outputs, solvers and patterns")
+  func gatedClasses() throws {
+    let digits = try data("digits", rows: 50)
+    let image = ImageShape(channels: 1, height: 8, width: 8)
+    var gated = settings { ($0.kernelHeight, $0.kernelWidth, $0.stride) = (4, 3, 4) }
+    (gated.model, gated.patterns, gated.lambda) = (.gatedCNN, .sampled(20), .ratio(0.2))
+    for (loss, solver) in [
+      (LossKind.softmax, SolverChoice.auto), (.softmax, .fista), (.squaredHinge, .auto), (.hinge, .auto),
+    ] {
+      (gated.loss, gated.solver) = (loss, solver)
+      try check(digits, gated, image, "\(loss), \(solver)")
+    }
+    let signals = try data("diabetes", rows: 12)
+    var exact = settings { ($0.kernelWidth, $0.stride) = (2, 4) }
+    (exact.model, exact.patterns) = (.gatedCNN, .exact)
+    try check(signals, exact, ImageShape(channels: 1, height: 1, width: 10), "exact")
+    for width in [2, 3] {
+      exact.patterns = .gates(Philox(seed: 2).normalMatrix(20, width))
+      try check(signals, exact, ImageShape(channels: 1, height: 1, width: 10), "gates of \(width)")
+    }
+  }
+
   @Test("Gates of other patches, pooling or weights are found out")
   func forgedGates() throws {
     let data = try data("diabetes", rows: 60)

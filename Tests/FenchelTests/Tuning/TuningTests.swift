@@ -79,6 +79,7 @@ import Testing
         case "optimizer": "sgd"
         case "schedule": "cosine"
         case "growth" where model == .mac: "1.5"
+        case "average": "7"
         default: setting.kind == .whole ? "7" : "0.125"
         }
       try setting.apply(value, to: &changed)
@@ -197,6 +198,30 @@ import Testing
     // The settings of the best, trained again, have its score.
     let again = try train(rows, test: held, settings: try #require(report.settings))
     #expect(again.report.test?.accuracy == report.trials[best].score)
+  }
+
+  /// What is searched where nothing is said has an effect on few rows, on more of them, and on convolutions.
+  @Test(arguments: [120, 1000])
+  func usualSearches(rows: Int) throws {
+    let table = try Table.read(rows < 150 ? "iris" : "digits")
+    let data: Dataset<Double> = try Schema(inferredFrom: table).dataset(from: table)
+    let training = data.selectingRows(Array(0..<rows))
+    var plain = TrainingSettings()
+    plain.model = .fenchel
+    var layers = LayerSettings()
+    (layers.hidden, layers.epochs) = ([8], 2)
+    plain.layers = layers
+    var convolution = plain
+    convolution.layers?.architecture = LayerPlan(steps: [
+      .convolution(channels: 2, height: 3, width: 3, stride: 2, padding: 0), .dense(6),
+    ])
+    for settings in rows < 150 ? [plain] : [plain, convolution] {
+      let space = try SearchSpace(SearchSpace.usual(for: settings, rows: rows), for: settings)
+      let tuning = try Tuning(settings: settings, space: space, method: .random, trials: 3)
+      let report = try tuning.run(training, validation: training)
+      #expect(report.trials.allSatisfy { $0.score != nil }, "\(report.trials.map(\.failure))")
+    }
+    #expect(throws: TuningError.self) { try SearchSpace(["hidden=3/9"], for: convolution) }
   }
 
   /// A trial that diverges, or whose settings the method refuses, has no score; the search goes on.

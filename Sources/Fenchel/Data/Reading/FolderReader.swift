@@ -36,8 +36,11 @@ struct FolderReader {
     if let records = path(isTrain ? "train.bin" : "test.bin") {
       return try CIFARReader.table(try content(records), labels: 2, source: records)
     }
-    let expected = isTrain ? "train-images-idx3-ubyte, data_batch_1.bin or train.bin" : "a test part"
-    throw DataError.noFiles(source: source, expected: expected)
+    guard isTrain else { throw DataError.noTestPart(source: source) }
+    throw DataError.unreadable(
+      source: source,
+      reason:
+        "the folder holds no data set that is known (train-images-idx3-ubyte, data_batch_1.bin or train.bin)")
   }
 
   private mutating func imagesAndLabels(_ images: String, _ labelName: String) throws -> Table {
