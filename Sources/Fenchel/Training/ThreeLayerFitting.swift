@@ -26,10 +26,13 @@ public struct ThreeLayerFit: Sendable {
       "signs": Tensor(program.patterns.signs),
     ]
     let multipliers = penalty.map { _ in program.tensors(ofMultipliers: solution.dualPoint.multipliers) }
+    let objective = ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs)
+    // The network is a point of the program; pruning may have rounded its predictions.
+    var certificate = solution.certificate
+    certificate.primal = objective ?? certificate.primal
     return CertifiedNetwork(
-      network: network,
-      objective: ThreeLayerForm(network)?.objective(program.strictLoss, λ: program.λ, on: problem.inputs),
-      λ: program.λ, λMax: λMax, certificate: solution.certificate, status: solution.status,
+      network: network, objective: objective,
+      λ: program.λ, λMax: λMax, certificate: certificate, status: solution.status,
       iterations: solution.iterations,
       tensors: proof.merging(multipliers ?? [:]) { own, _ in own },
       patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),

@@ -25,11 +25,12 @@ struct PenalisedMethod {
   private var momentum = NesterovMomentum<Double>()
   private let μ: Double
   private var curvature: Double
-  /// θ of the last gradient.
-  private var θ: Matrix<Double>
   private(set) var iterations = 0
-  /// The program's value and bound where α moved last, by fast arithmetic.
+  /// The least value and the largest bound where α moved, by fast arithmetic, and what they are those of: the momentum carries
+  /// both back and forth.
   private(set) var (primal, dual) = (Double.infinity, -Double.infinity)
+  private var best: Matrix<Double>
+  private var proof: (θ: Matrix<Double>, multipliers: [Double])
 
   private var program: ThreeLayerProgram { penalised.program }
 
@@ -45,19 +46,20 @@ struct PenalisedMethod {
     extrapolated = current
     multipliers = earlier?.multipliers ?? []
     multipliers += [Double](repeating: 0, count: map.rows - multipliers.count)
-    θ = Matrix(program.samples, program.outputs)
+    best = current.coefficients
+    proof = (Matrix(program.samples, program.outputs), multipliers)
     let (steepest, square) = (map.curvature(of: program.loss), map.squareOfData)
     μ = steepest > 0 && square > 0 ? square / steepest : 1
     curvature = max(steepest / 4, .leastNormalMagnitude)  // a lower estimate, which steps raise
   }
 
-  /// Bytes that the method takes, about, beside X: inputs of four points, multipliers of all rows of the cones, masks, and
-  /// six matrices of coefficients.
+  /// Bytes that the method takes, about, beside X: inputs of four points, multipliers of all rows of the cones twice, masks,
+  /// and seven matrices of coefficients.
   static func bytes(_ program: ThreeLayerProgram) -> Int {
     let (n, d, m, c) = (program.samples, program.features, program.width, program.outputs)
     let (groups, patterns) = (Double(program.groups), Double(program.patterns.count))
-    let rows = groups * Double((6 * m + 1) * n) + patterns * Double((m + 1) * n)
-    let numbers = rows + 6 * groups * Double(m * d) + Double(n * (d + 8 * c))
+    let rows = groups * Double((7 * m + 2) * n) + patterns * Double((m + 1) * n)
+    let numbers = rows + 7 * groups * Double(m * d) + Double(n * (d + 8 * c))
     return Int(min(8 * numbers, 1e18))
   }
 
@@ -88,14 +90,15 @@ struct PenalisedMethod {
   /// Takes the gradient at u, moves α, and measures the gap there; false where numbers leave their range.
   private mutating func settle() -> Bool {
     let found = map.differentiate(current, penalised.ρ, μ, &multipliers, movesMultipliers: true)
-    θ = found.θ
-    primal =
+    let value =
       found.loss + program.λ * current.coefficients.rowNorms.reduce(0, +) + penalised.ρ * found.violation
     let norm = found.ascent.rowNorms.reduce(0, max)
-    guard primal.isFinite, norm.isFinite else { return false }
+    guard value.isFinite, norm.isFinite else { return false }
+    if value < primal { (primal, best) = (value, current.coefficients) }
     let strict = program.strictLoss
     let limit = norm > 0 ? min(1, program.λ / norm) : 1
-    dual = strict.bestScale(strict.feasibleDirection(θ), upTo: limit).value
+    let bound = strict.bestScale(strict.feasibleDirection(found.θ), upTo: limit).value
+    if bound > dual { (dual, proof) = (bound, (found.θ, multipliers)) }
     iterations += 1
     return true
   }
@@ -105,12 +108,13 @@ struct PenalisedMethod {
     let found = map.differentiate(extrapolated, penalised.ρ, μ, &multipliers, movesMultipliers: false)
     iterations += 1
     curvature *= 0.98
+    let before = curvature
     for _ in 0..<60 {
       let next = map.place(stepped(along: found.ascent))
       var way = next.coefficients
       way.add(-1, extrapolated.coefficients)
       let square = way.inner(way)
-      guard square > 0 else { return false }
+      guard square > 0 else { break }
       let twice =
         program.loss.twiceBregman(
           at: next.predictions, from: extrapolated.predictions, value: found.loss, slope: found.slope)
@@ -125,6 +129,8 @@ struct PenalisedMethod {
       curvature =
         twice.isFinite ? min(max(1.05 * twice / square, 1.1 * curvature), 4 * curvature) : 4 * curvature
     }
+    // What is left is rounding, or the end for this α: the next steps begin anew from u, as long as before.
+    (curvature, extrapolated, momentum) = (before, current, NesterovMomentum())
     return false
   }
 
@@ -137,16 +143,16 @@ struct PenalisedMethod {
     return z
   }
 
-  /// The point reached, with θ and the multipliers of the last change of α.
+  /// The best point, with θ and the multipliers of the largest bound.
   var point: ThreeLayerPoint {
-    let norms = current.coefficients.rowNorms
+    let norms = best.rowNorms
     let live = norms.indices.filter { norms[$0] > 0 }
     var found: [TwoLayerGroup: SparseVector] = [:]
-    for (r, α) in map.sparse(multipliers).enumerated() where !α.indices.isEmpty {
+    for (r, α) in map.sparse(proof.multipliers).enumerated() where !α.indices.isEmpty {
       found[program.group(r)] = α
     }
     return ThreeLayerPoint(
-      groups: live.map(program.group), coefficients: current.coefficients.selectingRows(live), θ: θ,
+      groups: live.map(program.group), coefficients: best.selectingRows(live), θ: proof.θ,
       multipliers: found)
   }
 }
