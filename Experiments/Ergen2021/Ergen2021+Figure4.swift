@@ -32,23 +32,14 @@ extension Ergen2021 {
         network.settings(.exact, .frobenius, tolerance: options.isQuick ? 1e-4 : 1e-7), options)
       for count in widths where !options.isCancelled {
         let own = Ergen2021.Network(λ: Self.λ, subnetworks: count)
-        let (rate, runs) = try StochasticDescent.best(
-          of: Self.rates, name: "SGD, K = \(count)", seeds: seeds, options, settings: descent(options)
+        try findings.add(
+          startsOf: "K = \(count)", against: convex, rates: Self.rates, seeds: seeds, descent(options),
+          options,
+          chart: (
+            "sub-networks-\(count)", "Three-layer network of \(count) sub-networks",
+            "n = \(Self.n), d = \(Self.d), m₁ = 2, β = \(Self.λ)"
+          )
         ) { try own.start(samples, seed: $0) }
-        guard !options.isCancelled else { break }
-        let starts = Starts(
-          group: "K = \(count)", optimum: convex.report.network.objective, seconds: convex.report.seconds,
-          curves: runs.map(\.curve), rate: rate)
-        findings.descents += starts.curves
-        findings.comparisons += starts.comparisons
-        findings.remarks += starts.remarks
-        findings.charts.append(
-          (
-            "sub-networks-\(count)",
-            starts.chart(
-              title: "Three-layer network of \(count) sub-networks",
-              subtitle: "n = \(Self.n), d = \(Self.d), m₁ = 2, β = \(Self.λ)")
-          ))
       }
       if let proof = convex.report.certificate {
         findings.remarks.append(

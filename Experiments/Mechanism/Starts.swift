@@ -65,3 +65,24 @@ struct Starts {
 
   private func counted(_ count: Int) -> String { count == 1 ? "1 start" : "\(count) starts" }
 }
+
+extension Findings {
+  /// Sets descent from every seed, at the best of some rates, beside the network of a convex program: curves, rows, remarks
+  /// and a chart. Adds nothing where the run is cancelled.
+  mutating func add<Model: DescentModel>(
+    startsOf group: String, against convex: TrainingResult, rates: [Double], seeds: Range<UInt64>,
+    _ settings: StochasticDescent, _ options: ExperimentOptions,
+    chart: (file: String, title: String, subtitle: String), start: (UInt64) throws -> Model
+  ) throws {
+    let (rate, runs) = try StochasticDescent.best(
+      of: rates, name: "SGD, \(group)", seeds: seeds, options, settings: settings, start: start)
+    guard !options.isCancelled else { return }
+    let starts = Starts(
+      group: group, optimum: convex.report.network.objective, seconds: convex.report.seconds,
+      curves: runs.map(\.curve), rate: rate)
+    descents += starts.curves
+    comparisons += starts.comparisons
+    remarks += starts.remarks
+    charts.append((chart.file, starts.chart(title: chart.title, subtitle: chart.subtitle)))
+  }
+}

@@ -41,23 +41,13 @@ extension PilanciSlides {
       var findings = Findings(setting: setting(λ, seeds.count, options))
       for m in options.isQuick ? [Self.planted] : [Self.planted, 5 * Self.planted] where !options.isCancelled
       {
-        let (rate, runs) = try StochasticDescent.best(
-          of: Self.rates, name: "SGD, m = \(m)", seeds: seeds, options, settings: descent(options)
+        try findings.add(
+          startsOf: "m = \(m)", against: convex, rates: Self.rates, seeds: seeds, descent(options), options,
+          chart: (
+            "neurons-\(m)", "Planted \(form.rawValue) network, \(m) neurons trained",
+            "n = \(Self.n), d = \(Self.d), \(Self.planted) planted neurons"
+          )
         ) { try PolynomialDescent(samples, λ: λ, activation: activation, neurons: m, seed: $0) }
-        guard !options.isCancelled else { break }
-        let starts = Starts(
-          group: "m = \(m)", optimum: convex.report.network.objective, seconds: convex.report.seconds,
-          curves: runs.map(\.curve), rate: rate)
-        findings.descents += starts.curves
-        findings.comparisons += starts.comparisons
-        findings.remarks += starts.remarks
-        findings.charts.append(
-          (
-            "neurons-\(m)",
-            starts.chart(
-              title: "Planted \(form.rawValue) network, \(m) neurons trained",
-              subtitle: "n = \(Self.n), d = \(Self.d), \(Self.planted) planted neurons")
-          ))
       }
       if let proof = convex.report.certificate {
         findings.remarks.append(

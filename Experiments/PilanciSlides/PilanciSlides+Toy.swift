@@ -31,25 +31,12 @@ extension PilanciSlides {
       var findings = Findings(setting: setting(seeds.count, options))
       let convex = try samples.trained(settings, options)
       for m in options.isQuick ? [8] : [8, 15, 50] where !options.isCancelled {
-        let (rate, runs) = try StochasticDescent.best(
-          of: Self.rates, name: "SGD, m = \(m)", seeds: seeds, options, settings: descent(options)
-        ) {
-          try RectifierDescent.twoLayer(
-            x: samples.x, loss: samples.loss, λ: Self.λ, neurons: m, seed: $0)
-        }
-        guard !options.isCancelled else { break }
-        let starts = Starts(
-          group: "m = \(m)", optimum: convex.report.network.objective, seconds: convex.report.seconds,
-          curves: runs.map(\.curve), rate: rate)
-        findings.descents += starts.curves
-        findings.comparisons += starts.comparisons
-        findings.remarks += starts.remarks
-        findings.charts.append(
-          (
-            "neurons-\(m)",
-            starts.chart(
-              title: "Two-layer ReLU network of \(m) neurons", subtitle: "five points, λ = \(Self.λ)")
-          ))
+        try findings.add(
+          startsOf: "m = \(m)", against: convex, rates: Self.rates, seeds: seeds, descent(options), options,
+          chart: (
+            "neurons-\(m)", "Two-layer ReLU network of \(m) neurons", "five points, λ = \(Self.λ)"
+          )
+        ) { try RectifierDescent.twoLayer(x: samples.x, loss: samples.loss, λ: Self.λ, neurons: m, seed: $0) }
       }
       if let proof = convex.report.certificate {
         findings.remarks.append(

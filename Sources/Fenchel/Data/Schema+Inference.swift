@@ -111,7 +111,7 @@ private struct SchemaInference {
 
   /// Whether a column is text for the sake of a few entries: nine out of ten are numbers, more of them than classes are usual.
   private func isMostlyNumbers(_ column: Int) -> Bool {
-    guard case .text(let text) = table.columns[column] else { return false }
+    guard case .text(let text) = table.columns[column], text.firstNonNumber != nil else { return false }
     let isNumber = text.values.map { Double($0) != nil }
     let entries = text.codes.count { $0 >= 0 }
     let numbers = text.codes.count { $0 >= 0 && isNumber[Int($0)] }
