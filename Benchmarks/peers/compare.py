@@ -189,6 +189,18 @@ def print_table(lines):
             print("| " + " | ".join(marks) + " |")
 
 
+def print_phases(rows):
+    """Where refinements spent their time, the fastest of each task: the first local training is the L-BFGS they start from."""
+    for task in dict.fromkeys(row["task"] for row in rows if row.get("refinement")):
+        row = min((r for r in rows if r["task"] == task and r.get("refinement")), key=lambda r: r["seconds"])
+        phases = row["refinement"]
+        print(
+            f"{task}: {phases['rounds']} rounds, {row['seconds']:.2f} s: first local training {phases['firstSeconds']:.2f}, "
+            f"all local training {phases['localSeconds']:.2f}, search {phases['searchSeconds']:.2f}, "
+            f"cone programs {phases['programSeconds']:.2f}"
+        )
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--venvs", default=f"{HERE}/../.venvs", help="where setup.sh put scnn/ and peers/")
@@ -229,7 +241,7 @@ def main():
     os.makedirs(f"{folder}/out", exist_ok=True)
     problems.write(folder)
     print(f"{processor()}; OPENBLAS_CORETYPE={os.environ['OPENBLAS_CORETYPE']}, NumPy runs {blas_core()}")
-    table = []
+    table, measured = [], []
     with open(f"{folder}/results.jsonl", "a") as results, open(f"{folder}/stderr.log", "w") as log:
         for task in options.tasks.split(","):
             rows = []
@@ -241,7 +253,9 @@ def main():
                 shown = f"{row['objective']:.6f} in {row['seconds']:.3f} s" if "seconds" in row else "failed"
                 print(f"  {task} round {index + 1} {contender}: {shown}", file=sys.stderr)
             table += summarise(task, rows, folder)
+            measured += rows
     print_table(table)
+    print_phases(measured)
 
 
 if __name__ == "__main__":
