@@ -3,7 +3,7 @@ public enum ExperimentCatalogue {
   public static let all: [any Experiment] = [
     Askari2018.Figure1(), Askari2018.Table1(), Gu2019.Figure1(), Gu2019.Figure2(), Gu2019.Figure3(),
     Gu2019.Figure4(), Gu2019.Figure4(isAugmented: true),
-    Gu2019.DeepNetworks(), Ergen2021.Figure4(), Ergen2021.Figure5(), Ergen2021.Table1(),
+    Gu2019.DeepNetworks(), Gu2019.Appendices(), Ergen2021.Figure4(), Ergen2021.Figure5(), Ergen2021.Table1(),
     PilanciSlides.Toy(), PilanciSlides.Planted(form: .quadratic), PilanciSlides.Planted(form: .polynomial),
     PilanciSlides.Electrocardiogram(),
   ]

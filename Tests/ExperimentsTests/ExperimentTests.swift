@@ -78,6 +78,26 @@ import Testing
     }
   }
 
+  @Test func theAppendicesHold() throws {
+    let findings = try experiment("gu-2019/appendices").run(quick(seeds: 2))
+    func values(_ group: String, _ name: String = "") -> [Double] {
+      findings.comparisons.filter { $0.group.hasPrefix(group) && $0.name.hasPrefix(name) }.compactMap {
+        $0.ours?.mean
+      }
+    }
+    let convex = values("one layer", "W* found by the divergence")
+    #expect(convex.count == 6 && convex.allSatisfy { $0 == 1 }, "\(convex)")
+    #expect(values("one layer", "noise") == convex)
+    #expect(values("one layer", "W* found by least").contains { $0 < 1 })
+    let scaled = values("one λ")
+    #expect(scaled.count == 2 && abs(scaled[0] - scaled[1]) <= 1e-12 * scaled[0])
+    let estimates = values("dual", "G(")
+    let network = try #require(values("dual", "best").first)
+    #expect(estimates.count > 1 && zip(estimates, estimates.dropFirst()).allSatisfy { $0 < $1 })
+    #expect(estimates.allSatisfy { $0 <= network })
+    #expect(values("last layer").allSatisfy { $0 > 0.85 } && values("last layer").count == 2)
+  }
+
   @Test func theSameSeedGivesTheSameCurve() throws {
     let first = try experiment("gu-2019/deep-networks").run(quick())
     let second = try experiment("gu-2019/deep-networks").run(quick())

@@ -24,6 +24,46 @@ import Testing
     }
   }
 
+  /// The report holds every number that the training used, and no other; blocks are solved where alternations are asked for.
+  @Test(arguments: [
+    ("fenchel --batch-size 50", "average,alternations,gamma,growth,last-gamma,momentum,relaxation"),
+    ("fenchel --batch-size 50 --numbers alternations=2", "alternations,gamma,growth,last-gamma"),
+    ("fenchel --batch-size 150 --numbers rho=0.1", "last-rho,rho"), ("lifted", "last-rho,rho"),
+  ])
+  func reportsHoldTheNumbers(options: String, names: String) throws {
+    try CommandLineTool.inFolder { tool in
+      let run = try tool.shell(
+        "exec \"$FENCHEL\" train iris --hidden 5 --epochs 3 --json --quiet --model \(options)"
+      )
+      #expect(run.code == 0, "\(run.error)")
+      let report = try #require(
+        try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+      let settings = try #require(report["settings"] as? [String: Any])
+      let layers = try #require(settings["layers"] as? [String: Any])
+      let numbers = try #require(layers["numbers"] as? [String: Double])
+      #expect(numbers.keys.sorted() == names.split(separator: ",").map(String.init).sorted())
+      if options.contains("rho") { #expect(numbers["rho"] == 0.1) }
+      #expect(numbers["alternations"] ?? 0 == (options.contains("alternations") ? 2 : 0))
+    }
+  }
+
+  @Test(arguments: ["mlp", "contrastive", "lpom"])
+  func earlyStoppingKeepsTheBestEpoch(model: String) throws {
+    try CommandLineTool.inFolder { tool in
+      let arguments =
+        "train iris --hidden 30 --epochs 4000 --batch-size 20 --early-stopping 4:0.3 --model \(model)"
+      let text = try tool.shell("exec \"$FENCHEL\" \(arguments) -o a")
+      #expect(text.code == 0 && text.output.contains(", weights of epoch "), "\(text.error)")
+      let run = try tool.shell("exec \"$FENCHEL\" \(arguments) -o b --json --quiet")
+      let report = try #require(
+        try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+      let history = try #require(report["history"] as? [[String: Any]])
+      let held = history.compactMap { $0["validationLoss"] as? Double }
+      let best = try #require(report["bestEpoch"] as? Int)
+      #expect(held.count == history.count && held.count == best + 4 && held[best - 1] == held.min())
+    }
+  }
+
   @Test func theRuleIsAnOption() throws {
     try CommandLineTool.inFolder { tool in
       #expect(

@@ -35,6 +35,21 @@ import Testing
     }
   }
 
+  /// What single precision cannot hold is refused as it is of data in memory.
+  @Test(arguments: ["", "--stream"])
+  func numbersBeyondSinglePrecision(option: String) throws {
+    try CommandLineTool.inFolder { tool in
+      try tool.write("a,y\n" + (0..<40).map { "\($0)e38,\($0 % 5).5\n" }.joined(), to: "t.csv")
+      for (model, code) in [("mlp", 3), ("fenchel", 3), ("mlp --precision double", 0)] {
+        let result = try tool.shell(
+          "exec \"$FENCHEL\" train t.csv --no-standardise --batch-size 10 --quiet -o m \(option) --model \(model)"
+        )
+        #expect(result.code == Int32(code) || model.hasSuffix("double"), "\(model): \(result.error)")
+        #expect(result.error.contains("single precision") == (code == 3), "\(model): \(result.error)")
+      }
+    }
+  }
+
   @Test func refusals() throws {
     try CommandLineTool.inFolder { tool in
       try tool.write("a,b,y\n" + (0..<50).map { "\($0),\($0 % 7),\($0 % 5).5\n" }.joined(), to: "t.csv")
@@ -43,6 +58,7 @@ import Testing
         ("t.csv --model mlp --batch-size 10 --test t.csv", 0, ""), ("t.csv", 2, "relu"),
         ("t.csv --model mlp --batch-size 50", 2, "--batch-size"), ("t.csv --model lifted", 2, "lifted"),
         ("t.csv --model mlp --optimizer l-bfgs", 2, "l-bfgs"),
+        ("t.csv --model mlp --batch-size 10 --early-stopping 3", 2, "early stopping"),
         ("t.csv --model mlp --impute median", 2, "--impute"),
         ("t.csv --model mlp --class-weight balanced", 2, "--class-weight"),
         ("digits --model mlp", 3, "inside the program"), ("absent.csv --model mlp", 3, "absent.csv"),

@@ -1,7 +1,8 @@
 import LinearAlgebra
 
 /// Ends a training once the mean loss on samples that it does not train on has not fallen for some epochs, and keeps
-/// the weights of the best epoch (Prechelt 1998).
+/// the weights of the best epoch (Prechelt 1998). As text: the patience, and where it is another the share held out, such as
+/// `10` or `10:0.2`.
 public struct EarlyStopping: Sendable, Equatable, Codable {
   /// Epochs in a row without a better loss after which the training ends, at least 1.
   public var patience: Int
@@ -45,5 +46,19 @@ public struct EarlyStopping: Sendable, Equatable, Codable {
         try state.carry("weights", &best.network.weights)
       }
     }
+  }
+}
+
+extension EarlyStopping: LosslessStringConvertible {
+  public var description: String { "\(patience):\(fraction)" }
+
+  /// Nil for a text that is none, a patience below 1, or a share that does not lie between 0 and 1.
+  public init?(_ description: String) {
+    let parts = description.split(separator: ":", omittingEmptySubsequences: false)
+    guard let patience = parts.first.flatMap({ Int($0) }), patience > 0, parts.count <= 2 else { return nil }
+    self.init(patience: patience)
+    guard parts.count == 2 else { return }
+    guard let fraction = Double(parts[1]), fraction > 0, fraction < 1 else { return nil }
+    self.fraction = fraction
   }
 }

@@ -54,7 +54,6 @@ extension OrdinaryTraining {
       let epoch = record.append(loss: loss, validationLoss: held)
       progress?(epoch, network)
       guard let held, stopping?.note(epoch.number, held, network) == true else { return true }
-      status = .stalled
       return false
     }
 
@@ -82,10 +81,9 @@ extension OrdinaryTraining {
         if try !visit(order.epoch(record.history.count), &method) { break }
         let isOn = note(loss: position.loss / source.mass)
         position = EpochPosition()
-        guard isOn else { return }
+        guard isOn else { break }
         try checkpoints?.offer { try transfer(&$0, &method) }
       }
-      if stopping?.isOver == true { status = .stalled }
       guard status != .stalled, status != .numericalFailure else { return }
       try checkpoints?.offer(isOver: true) { try transfer(&$0, &method) }
     }
@@ -134,19 +132,16 @@ extension OrdinaryTraining {
       }
       var state = LBFGS.State(at: network.doubles, memory: method.memory, objective)
       try checkpoints?.restore { try transfer(&$0, &state) }
-      guard stopping?.isOver != true else {
-        status = .stalled
-        return
-      }
+      guard stopping?.isOver != true else { return }
       var (ending, failure) = (nil as Status?, nil as (any Error)?)
       let result = method.minimise(
         &state,
         shouldContinue: { state in
           network.replace(by: state.x)
           let penalty = settings.weightDecay / 2 * Double(network.squaredNorm)
-          ending = note(loss: state.value - penalty) ? interruption : status
+          ending = note(loss: state.value - penalty) ? interruption : .completed
           do {
-            if ending != .stalled { try checkpoints?.offer { try transfer(&$0, &state) } }
+            try checkpoints?.offer { try transfer(&$0, &state) }
           } catch { (failure, ending) = (error, .numericalFailure) }
           return ending == nil
         }, objective)

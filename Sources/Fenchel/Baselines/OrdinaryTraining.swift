@@ -71,9 +71,9 @@ public struct OrdinaryTraining: Sendable {
   public struct Outcome<Element: Scalar>: Sendable {
     /// The last one, or with early stopping that of the best epoch.
     public var network: FeedForward<Element>
-    /// `completed` after all epochs, `stoppedAtLimit(.time)`; `stalled` where the validation loss
-    /// fell no more, or no step lowers the objective on all samples; `numericalFailure` where a loss or a step is
-    /// not finite: the weights are those before; `cancelled`. `solved` only by `l-bfgs`, at a stationary point.
+    /// `completed` after all epochs, or where early stopping ended them; `stoppedAtLimit(.time)`; `stalled` where no
+    /// step lowers the objective on all samples; `numericalFailure` where a loss or a step is not finite: the weights
+    /// are those before; `cancelled`. `solved` only by `l-bfgs`, at a stationary point.
     public var status: Status
     public var history: [Epoch]
     /// The epoch that `network` is of, 0 for the start.
@@ -162,8 +162,9 @@ public struct OrdinaryTraining: Sendable {
   /// Streams of the seed that hold samples out; batches take those after 1 << 32.
   private static var holdOutStream: UInt64 { 1 << 31 }
 
-  private func split<Element: Scalar>(
-    _ samples: Samples<Element>, _ validation: Samples<Element>?
+  /// The samples to train on, and those that early stopping looks at.
+  func split<Element: Scalar>(
+    _ samples: Samples<Element>, _ validation: Samples<Element>? = nil
   ) -> (training: Samples<Element>, held: Samples<Element>?) {
     guard let earlyStopping, validation == nil else { return (samples, validation) }
     let n = samples.x.rows

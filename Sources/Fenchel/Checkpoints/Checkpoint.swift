@@ -17,7 +17,7 @@ public struct Checkpoint: Sendable, Equatable {
   public var state: [String: Tensor]
 
   /// Version of the format. A checkpoint is read only by the version of Fenchel that wrote it.
-  public static let formatVersion = 2
+  public static let formatVersion = 3
 
   enum Key {
     static let format = "checkpoint"

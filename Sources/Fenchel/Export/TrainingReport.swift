@@ -19,6 +19,8 @@ public struct TrainingReport: Codable, Sendable, Equatable {
   public var seconds: Double
   /// Of training by epochs.
   public var history: [Epoch]?
+  /// The epoch whose weights were kept, where early stopping chose it; 0 for the start.
+  public var bestEpoch: Int?
   /// Of lifted models, where asked for.
   public var lagrangianDual: DualSummary?
   /// Where the time went, where patterns were refined; otherwise nil.

@@ -9,6 +9,7 @@ extension LiftedSettings: RelativeSettings {
       RelativeNumber("average", \.averagedStepsAsNumber, .count), RelativeNumber("rho", \.ρ),
       RelativeNumber("last-rho", \.lastρOrSame),
       RelativeNumber("share", \.stepShareOrNone), RelativeNumber("damping", \.batched.damping),
+      RelativeNumber("alternations", \.alternationsOrStep, .countOrNone),
       RelativeNumber("pull", \.batched.imagePull), RelativeNumber("ridge", \.batched.ridge, .nonnegative),
     ]
   }
@@ -24,6 +25,15 @@ extension LiftedSettings: RelativeSettings {
     set { batched.averagedSteps = Int(min(max(newValue.rounded(), -1), 1e9)) }
   }
 
+  /// K where every block is solved, 0 for one step a block.
+  private var alternationsOrStep: Double {
+    get { batched.solvesBlocks ? Double(batched.alternations) : 0 }
+    set {
+      batched.solvesBlocks = newValue > 0
+      batched.alternations = Int(min(max(newValue.rounded(), 1), 1e9))
+    }
+  }
+
   private var lastρOrSame: Double {
     get { lastρ ?? ρ }
     set { lastρ = newValue }
@@ -32,11 +42,16 @@ extension LiftedSettings: RelativeSettings {
   /// Of models with squared distances, which take all data at once.
   static let namesOfWholeData = ["rho", "last-rho"]
 
-  /// The names that matter to a network and the batches it is trained in.
-  static func names(isWholeData: Bool, hasConvolutions: Bool) -> [String] {
-    if isWholeData { return namesOfWholeData }
-    return hasConvolutions
-      ? ["last-gamma", "growth", "momentum", "share", "damping", "pull", "ridge"]
-      : ["gamma", "last-gamma", "growth", "momentum", "relaxation", "average"]
-  }
+  /// Of batches with one step a block, in dense networks.
+  static let namesOfSteps = [
+    "gamma", "last-gamma", "growth", "momentum", "relaxation", "average", "alternations",
+  ]
+
+  /// The same of networks with convolutions.
+  static let namesOfConvolutions = [
+    "last-gamma", "growth", "momentum", "share", "damping", "pull", "ridge", "alternations",
+  ]
+
+  /// Of batches whose blocks are solved.
+  static let namesOfSolvedBlocks = ["gamma", "last-gamma", "growth", "alternations"]
 }

@@ -47,6 +47,9 @@ private struct BatchedRun<Element: Scalar>: Resumable {
   private var position = EpochPosition()
   /// As the last epoch that went well left it, with its loss.
   private var last: (descent: BatchDescent<Element>, loss: Double)
+  /// What the first epoch is judged by: the mean loss of the network before the first step, and the loss of outputs 0 over the
+  /// batches met.
+  private var start = (network: 0.0, zero: 0.0)
 
   init(
     descent: BatchDescent<Element>, source: any SampleSource<Element>, record: RunRecord, limits: Limits
@@ -64,6 +67,8 @@ private struct BatchedRun<Element: Scalar>: Resumable {
     try state.carry("descent", &descent)
     try state.carry("last-epoch", &last.descent)
     try state.carry("last-loss", &last.loss)
+    try state.carry("start-loss", &start.network)
+    try state.carry("zero-loss", &start.zero)
   }
 
   /// Visits the batches that are left of an epoch, until one gives a loss that is not finite or the run must end.
@@ -80,6 +85,11 @@ private struct BatchedRun<Element: Scalar>: Resumable {
         (Double(record.history.count) + Double(position.batches) / Double(batches.count)) / Double(epochs)
       let batch = try source.batch(batches[position.batches])
       let value = descent.step(batch.x, batch.loss)
+      if record.history.isEmpty {
+        let outputs = Matrix<Element>(batch.x.rows, batch.loss.outputs)
+        start.zero += Double(batch.loss.value(at: outputs))
+        if position.mass == 0, batch.mass > 0 { start.network = Double(value) / batch.mass }
+      }
       position.loss += value.isFinite ? Double(value) : .nan
       position.mass += batch.mass
       position.batches += 1
@@ -88,11 +98,14 @@ private struct BatchedRun<Element: Scalar>: Resumable {
   }
 
   /// The epoch that has ended with the mean loss of its batches as each was met; nil where that is far above the one
-  /// before, or not a number: then the run goes on from the last epoch's end with shorter steps, unless it stands still.
+  /// before (for the first epoch: above both its start and outputs of 0), or not a number: then the run goes on from the last
+  /// epoch's end with shorter steps, unless it stands still.
   mutating func finishEpoch() -> Epoch? {
-    let loss = position.loss / max(position.mass, .leastNormalMagnitude)
-    position = EpochPosition()
-    guard loss <= 2 * last.loss, descent.isFinite else {
+    let mass = max(position.mass, .leastNormalMagnitude)
+    let loss = position.loss / mass
+    let before = record.history.isEmpty ? max(start.network, start.zero / mass) : last.loss
+    (position, start) = (EpochPosition(), (0, 0))
+    guard loss <= 2 * before, descent.isFinite else {
       descent = last.descent
       descent.slowDown()
       last.descent = descent

@@ -17,6 +17,13 @@ public struct RelativeNumber<Settings> {
   init(_ name: String, _ path: WritableKeyPath<Settings, Double>, _ range: NumberRange = .positive) {
     (self.name, self.path, self.range) = (name, path, range)
   }
+
+  /// - Throws: `RelativeError.number` for a value out of the range.
+  fileprivate func check(_ value: Double) throws {
+    guard range.contains(value) else {
+      throw RelativeError.number(name, value, allowed: range.rawValue)
+    }
+  }
 }
 
 /// What a number of a method may be. Ratios of numbers beyond these ranges leave single precision.
@@ -25,6 +32,7 @@ enum NumberRange: String {
   case nonnegative = "0 or a number up to 1e9"
   case atLeastOne = "a number from 1 to 1e9"
   case count = "a whole number from 1 to 1000"
+  case countOrNone = "0 or a whole number up to 1000"
   case share = "a number above 0, at most 1"
   case belowOne = "a number from 0 to below 1"
 
@@ -34,6 +42,7 @@ enum NumberRange: String {
     case .nonnegative: (0...1e9).contains(value)
     case .atLeastOne: (1...1e9).contains(value)
     case .count: value.rounded() == value && (1...1000).contains(value)
+    case .countOrNone: value.rounded() == value && (0...1000).contains(value)
     case .share: value > 0 && value <= 1
     case .belowOne: (0..<1).contains(value)
     }
@@ -57,6 +66,7 @@ extension RelativeSettings {
       guard let number = Self.numbers.first(where: { $0.name == name }) else {
         throw RelativeError.unknown(name, known: Self.numbers.map(\.name))
       }
+      try number.check(value)  // before it is kept, which may round it
       self[keyPath: number.path] = value
     }
     try check()
@@ -68,9 +78,7 @@ extension RelativeSettings {
   }
 
   func check() throws {
-    for number in Self.numbers where !number.range.contains(self[keyPath: number.path]) {
-      throw RelativeError.number(number.name, self[keyPath: number.path], allowed: number.range.rawValue)
-    }
+    for number in Self.numbers { try number.check(self[keyPath: number.path]) }
   }
 }
 

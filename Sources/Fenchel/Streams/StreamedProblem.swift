@@ -8,6 +8,8 @@ import LinearAlgebra
 struct StreamedProblem {
   let data: StreamedData
   let frame: ProblemFrame
+  /// The largest magnitude of a feature or target, scaled.
+  let largest: Double
   /// Σ s in single and in double precision.
   private let masses: (float: Double, double: Double)
   let fingerprint: String
@@ -48,7 +50,7 @@ struct StreamedProblem {
       }
     }
     try check.finish(hasBias: settings.bias)
-    (self.fingerprint, self.masses) = (fingerprint.digest, masses)
+    (self.fingerprint, self.masses, largest) = (fingerprint.digest, masses, check.largestMagnitude)
   }
 
   /// Σ s, of the weights in a precision.

@@ -32,6 +32,8 @@ public struct LayerSettings: Codable, Sendable, Equatable {
   public var schedule = LearningRateSchedule.constant
   /// η of (η/2)‖W‖².
   public var weightDecay = 0.0
+  /// When `mlp`, `contrastive` and `lpom` end before their last epoch; nil for never.
+  public var earlyStopping: EarlyStopping?
 
   /// Numbers of every method but `mlp` by name, in place of the papers' own.
   public var numbers: [String: Double]?

@@ -41,13 +41,14 @@ extension LayerTraining {
       optimizer: layers.optimizer, epochs: layers.epochs, batchSize: layers.batchSize,
       learningRate: settings.model == .lpom ? 1 : layers.learningRate, weightDecay: layers.weightDecay,
       schedule: layers.schedule, seed: settings.seed, seconds: secondsLeft, cancellation: cancellation,
+      earlyStopping: layers.earlyStopping,
       lossParameters: problem.parameters)
   }
 
   /// By a method that goes from batch to batch.
   func descend<Element: Scalar>(
     _ training: OrdinaryTraining, from start: FeedForward<Element>, _ source: any SampleSource<Element>,
-    _ layers: LayerSettings
+    validation: MemorySamples<Element>? = nil, _ layers: LayerSettings
   ) throws -> Outcome {
     let numbers = layers.numbers ?? [:]
     let method: (any BatchMethod<Element>)? =
@@ -59,11 +60,14 @@ extension LayerTraining {
       case .lpom: try ProximalOperatorMachine(start, settings: ProximalOperatorSettings(numbers))
       default: nil
       }
-    let outcome = try training.run(method, from: start, source, checkpoints: checkpoints) { epoch, _ in
+    let outcome = try training.run(
+      method, from: start, source, validation: validation, checkpoints: checkpoints
+    ) { epoch, _ in
       progress?(Progress(phase: "epochs", iteration: epoch.number, seconds: epoch.seconds))
     }
     return Outcome(
-      network: try outcome.network.network(), status: outcome.status, history: outcome.history)
+      network: try outcome.network.network(), status: outcome.status, history: outcome.history,
+      bestEpoch: validation.map { _ in outcome.epoch })
   }
 }
 

@@ -44,6 +44,8 @@ struct LayerTraining {
     var network: Network
     var status: Status
     var history: [Epoch]
+    /// The epoch that the network is of, where early stopping chose it.
+    var bestEpoch: Int?
     /// The ascent on the Lagrangian dual, where asked for.
     var dual: [DualEstimate]?
   }
@@ -62,6 +64,7 @@ struct LayerTraining {
   private func run<Element: Scalar>(_: Element.Type) throws -> Outcome {
     let layers = settings.layers ?? LayerSettings(for: settings.model)
     if case .streamed = data { try settings.checkStream(rows: problem.rows) }
+    if Element.self == Float.self { try checkSinglePrecision() }
     try checkMemory(layers, Element.self)
     let drawn: FeedForward<Element> =
       try start?.feedForward(for: problem, layers, Element.self)
@@ -73,6 +76,18 @@ struct LayerTraining {
     switch data {
     case .memory(let all): return try run(from: drawn, all, layers)
     case .streamed(let all): return try run(from: drawn, StreamedSamples<Element>(problem: all), layers)
+    }
+  }
+
+  /// - Throws: `TrainingError.singlePrecision` where a number is too large for it.
+  private func checkSinglePrecision() throws {
+    let largest =
+      switch data {
+      case .memory(let all): all.loss.targets.largestMagnitude(above: all.x.largestMagnitude(above: 0))
+      case .streamed(let all): all.largest
+      }
+    guard largest <= Double(Float.greatestFiniteMagnitude) else {
+      throw TrainingError.singlePrecision(largest)
     }
   }
 
@@ -117,12 +132,6 @@ struct LayerTraining {
   private func run<Element: Scalar>(
     from drawn: FeedForward<Element>, _ all: TrainingProblem, _ layers: LayerSettings
   ) throws -> Outcome {
-    if Element.self == Float.self {
-      let largest = all.loss.targets.largestMagnitude(above: all.x.largestMagnitude(above: 0))
-      guard largest <= Double(Float.greatestFiniteMagnitude) else {
-        throw TrainingError.singlePrecision(largest)
-      }
-    }
     let samples = OrdinaryTraining.Samples(
       x: all.inputs.converted(to: Element.self), targets: all.loss.targets.converted(to: Element.self),
       weights: all.loss.weights.map { Element($0) })
@@ -131,8 +140,10 @@ struct LayerTraining {
     case .mlp, .lpom, .contrastive:
       let training = ordinaryTraining(layers)
       try training.check(start, samples)
+      let (learnt, held) = training.split(samples)
       return try descend(
-        training, from: start, changed(training.memory(samples, problem.kind), layers), layers)
+        training, from: start, changed(training.memory(learnt, problem.kind), layers),
+        validation: held.map { try training.memory($0, problem.kind) }, layers)
     case .admm, .bcd, .mac, .zhangBrand: return try sweep(from: start, samples, layers)
     case .fenchel, .lifted, .relu, .gatedReLU, .batchNorm, .cnn, .gatedCNN, .threshold, .threeLayer,
       .polynomial,

@@ -40,7 +40,10 @@ struct ProblemFrame: Sendable {
 /// Rows may come in pieces.
 struct ProblemCheck {
   let source: String
+  /// Magnitude of a feature.
   private var largest = 0.0
+  /// Magnitude of a target.
+  private var largestTarget = 0.0
   private var hasWeight = false
 
   init(source: String) { self.source = source }
@@ -51,8 +54,12 @@ struct ProblemCheck {
     try Self.checkSize(x.storage, "features", source)
     try Self.checkSize(y.storage, "targets", source)
     largest = x.largestMagnitude(above: largest)
+    largestTarget = y.largestMagnitude(above: largestTarget)
     hasWeight = hasWeight || weights.contains { $0 > 0 }
   }
+
+  /// The largest magnitude of a feature or target so far.
+  var largestMagnitude: Double { max(largest, largestTarget) }
 
   /// - Throws: `TrainingError.vanishing`, `TrainingError.noWeight`.
   func finish(hasBias: Bool) throws {

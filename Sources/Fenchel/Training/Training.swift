@@ -114,7 +114,7 @@ struct TrainingSummary {
     self.test = test
     var resolved = settings
     resolved.loss = problem.kind
-    resolved.layers = settings.resolvedLayers
+    resolved.layers = settings.resolvedLayers(rows: problem.rows)
     if settings.model.hasKernel { resolved.convolution = settings.convolution ?? PatchSettings() }
     resolved.threads = Parallel.threads
     self.settings = resolved
@@ -143,6 +143,7 @@ struct TrainingSummary {
       ScoreSums(outcome.network, problem.scaling, problem.kind, on: data),
       iterations: outcome.history.count, seconds: seconds)
     report.history = outcome.history
+    report.bestEpoch = outcome.bestEpoch
     report.lagrangianDual = outcome.dual.map { .init($0) }
     return result(outcome.network, report, outcome.status, certificate: [:])
   }

@@ -69,6 +69,15 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
     return layers
   }
 
+  /// The same for a training on so many rows, with those numbers of lifted models that follow from depth and batches.
+  func resolvedLayers(rows: Int) -> LayerSettings? {
+    var layers = resolvedLayers
+    if [.fenchel, .lifted].contains(model), let own = layers {
+      layers?.numbers = (try? LiftedSettings.used(self, own, rows: rows)) ?? own.numbers
+    }
+    return layers
+  }
+
   /// - Throws: `StreamError.method` where this training needs all samples at once.
   public func checkStream(rows: Int) throws {
     let layers = layers ?? LayerSettings(for: model)
@@ -78,6 +87,7 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
     }
     if model == .mlp, layers.optimizer == .lbfgs { throw refuse("l-bfgs needs all data in memory") }
     if layers.initialiser == .lifted { throw refuse("the initialiser lifted needs all data in memory") }
+    if layers.earlyStopping != nil { throw refuse("early stopping holds samples out of data in memory") }
     if layers.dualSteps != nil { throw refuse("the Lagrangian dual needs all data in memory") }
     guard rows > 1 else { throw refuse("one row is no stream") }
     guard layers.batchSize < rows else {

@@ -85,6 +85,12 @@ struct LayerOptions: ParsableArguments {
   var weightDecay: Double?
 
   @Option(
+    help: ArgumentHelp(
+      "End mlp, contrastive or lpom once the loss on rows held out (default: a share of 0.1) has not fallen for so many epochs; the weights of the best epoch stay.",
+      valueName: "epochs[:share]"))
+  var earlyStopping: EarlyStopping?
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Numbers of a method (not mlp) by name, such as beta=1,gamma=10 (default: the paper's).",
@@ -154,6 +160,10 @@ struct LayerOptions: ParsableArguments {
     try refuse(model == .lifted ? [] : [("--sketch", sketch != nil)], for: model, take: [.lifted])
     let takesRules = [ModelKind.mlp, .contrastive]
     try refuse(takesRules.contains(model) ? [] : ordinary, for: model, take: takesRules)
+    let stoppable = [ModelKind.mlp, .contrastive, .lpom]
+    try refuse(
+      stoppable.contains(model) ? [] : [("--early-stopping", earlyStopping != nil)], for: model,
+      take: stoppable)
     let withBatches = ModelKind.layered.filter { !$0.needsAllSamples }
     try refuse(withBatches.contains(model) ? [] : batched, for: model, take: withBatches)
     let withNumbers = try ModelKind.layered.filter { try $0.numbers() != nil }
@@ -179,6 +189,7 @@ struct LayerOptions: ParsableArguments {
     settings.sketch = sketch
     settings.learningRate = learningRate
     settings.weightDecay = weightDecay ?? 0
+    settings.earlyStopping = earlyStopping
     return settings
   }
 
@@ -231,3 +242,4 @@ struct LayerOptions: ParsableArguments {
 extension Optimizer: ExpressibleByArgument {}
 extension Initialiser: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
+extension EarlyStopping: ExpressibleByArgument {}

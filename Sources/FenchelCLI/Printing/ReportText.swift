@@ -167,9 +167,12 @@ struct ReportText {
   }
 
   private var run: String {
-    "\(report.status) · \(Format.count(report.iterations, report.history == nil ? "iteration" : "epoch")) · \(Format.duration(report.seconds)) · "
+    "\(report.status) · \(Format.count(report.iterations, report.history == nil ? "iteration" : "epoch"))\(kept) · \(Format.duration(report.seconds)) · "
       + "\(Format.bytes(report.peakMemoryBytes)) peak"
   }
+
+  /// Which epoch early stopping chose.
+  private var kept: String { report.bestEpoch.map { ", weights of epoch \($0)" } ?? "" }
 
   /// The scores that a score card has.
   static func scores(_ card: Scorecard) -> String {

@@ -79,6 +79,19 @@ import Testing
     #expect(LiftedSettings(plan: plan).batched.averagedSteps > 1)
   }
 
+  /// A first epoch that makes everything worse, though with numbers, is not what later ones are measured by.
+  @Test func aFirstEpochMayNotExplode() throws {
+    let (x, y, labels, start) = try digits(hidden: [30], of: Float.self)
+    let outcome = try LiftedTraining<Float>(
+      .fenchel,
+      settings: settings { ($0.batched.relaxation, $0.batched.momentum, $0.epochs) = (300, 0, 12) }
+    ).run(from: start, x: x, targets: y, weights: [Float](repeating: 1, count: x.rows), loss: .softmax)
+    let chance = 2.302585
+    #expect(outcome.status == .completed && outcome.history.allSatisfy { $0.loss <= 2 * chance })
+    let share = try accuracy(outcome.network, x, labels)
+    #expect(share > 0.9, "\(share)")
+  }
+
   @Test(arguments: ["tanh", "sigmoid", "leaky-relu:0.1", "softplus", "hard-tanh", "sine"])
   func batchesTrainEveryActivation(name: String) throws {
     let activation = try #require(Activation(name))
