@@ -1,7 +1,8 @@
 import LinearAlgebra
 
 /// The matrix products of an epoch of a batched lifted network, and nothing else: for every layer its outputs X̃W and the step
-/// X̃ᵀR, for inner layers the outputs once more on new inputs and RWᵀ, for the last layer's curvature X̃ᵀX̃.
+/// X̃ᵀR, for inner layers the outputs once more on new inputs and RWᵀ, for the last layer's curvature X̃ᵀX̃, which is symmetric
+/// and counts half.
 struct LiftedProducts {
   /// Of an epoch at the fastest batch, as the ceiling is of the fastest product.
   let seconds: Double
@@ -42,12 +43,12 @@ struct LiftedProducts {
         addProduct(u, .no, w, .yes, to: &d, beta: 0)
         addProduct(x, w, to: &u, beta: 0)
       }
-      if isLast { addProduct(x, .yes, x, .no, to: &gram, beta: 0) }
+      if isLast { gram = gramMatrix(x, .yes) }
     }
 
     func operations(isFirst: Bool, isLast: Bool) -> Double {
       let product = 2 * Double(u.rows * w.count)
-      return product * (isFirst ? 2 : 4) + (isLast ? 2 * Double(x.count * x.columns) : 0)
+      return product * (isFirst ? 2 : 4) + (isLast ? Double(x.count * (x.columns + 1)) : 0)
     }
   }
 }

@@ -63,11 +63,8 @@ struct ContributionPruning {
   ) throws(FactorisationError) -> [Double] {
     var dependences = try nullSpace(columns)
     var t = weights
-    while var β = dependences.popLast() {
-      if β.reduce(0, +) < 0 { β = β.map { -$0 } }
-      let scale = β.reduce(0) { max($0, abs($1)) }
-      let falling = β.indices.filter { β[$0] > 1e-10 * scale && t[$0] > 0 }
-      guard let leaving = falling.min(by: { (t[$0] / β[$0], $0) < (t[$1] / β[$1], $1) }) else { continue }
+    while let (place, leaving) = nextMove(along: &dependences, t) {
+      let β = dependences.remove(at: place)
       let step = t[leaving] / β[leaving]
       for i in t.indices { t[i] = max(0, t[i] - step * β[i]) }
       t[leaving] = 0
@@ -77,7 +74,40 @@ struct ContributionPruning {
         dependences[d][leaving] = 0
       }
     }
-    return t
+    return try corrected(t, columns, weights)
+  }
+
+  /// The dependence to move along, and the part that it removes: of all the one with the largest divisor.
+  private func nextMove(along dependences: inout [[Double]], _ t: [Double]) -> (place: Int, leaving: Int)? {
+    var best: (place: Int, leaving: Int, share: Double)?
+    for place in dependences.indices {
+      guard let (part, share) = leaving(&dependences[place], t), share > best?.share ?? 0 else { continue }
+      best = (place, part, share)
+    }
+    return best.map { ($0.place, $0.leaving) }
+  }
+
+  /// The part whose weight vanishes first along a dependence, turned so that Σ t falls, and its share of the largest entry:
+  /// what others are divided by. Nil where none falls.
+  private func leaving(_ β: inout [Double], _ t: [Double]) -> (part: Int, share: Double)? {
+    if β.reduce(0, +) < 0 { β = β.map { -$0 } }
+    let scale = β.reduce(0) { max($0, abs($1)) }
+    let falling = β.indices.filter { β[$0] > 1e-10 * scale && t[$0] > 0 }
+    let first = falling.min { (t[$0] / β[$0], $0) < (t[$1] / β[$1], $1) }
+    return first.map { ($0, β[$0] / scale) }
+  }
+
+  /// Weights t, of independent columns, with C t nearest to what it was before: the moves along nearly parallel
+  /// dependences magnify rounding.
+  private func corrected(
+    _ t: [Double], _ columns: Matrix<Double>, _ before: [Double]
+  ) throws(FactorisationError) -> [Double] {
+    let kept = t.indices.filter { t[$0] > 0 }
+    let error = matrixProduct(columns, Matrix(column: zip(before, t).map { $0 - $1 }))
+    let change = try QR(columns.transposed.selectingRows(kept).transposed).leastSquares(error)
+    var result = t
+    for (i, m) in kept.enumerated() { result[m] = max(0, t[m] + change[i, 0]) }
+    return result
   }
 
   /// Vectors β with C β = 0 that span the null space: one for each column beyond the rank.

@@ -121,16 +121,18 @@ extension Fit {
       heuristicViolation: heuristicViolation, globalBound: globalBound, phases: phases)
   }
 
-  /// The decoded network, of ReLU neurons no more than needed: at most one a sample for each output, unless rounding
-  /// takes these out of the program.
+  /// The decoded network, of neurons no more than needed: at most one a sample for each output, unless rounding takes these
+  /// out of the program.
   func network(hasBias: Bool) throws -> Network {
     if program.isConstrained {
       let pruning = NetworkPruning(
         x: program.x, loss: program.loss, λ: program.λ, pooling: program.pooling)
       let network = try program.decode(pruning.pruned(NeuronSet(solution.point)), hasBias: hasBias)
       if program.contains(network) { return network }
+      return try program.decode(solution.point, hasBias: hasBias)
     }
-    return try program.decode(solution.point, hasBias: hasBias)
+    let point = sharesNeurons ? solution.point : try GroupPruning(program).pruned(solution.point)
+    return try program.decode(point, hasBias: hasBias)
   }
 
   /// The decoded network of a threshold program.
@@ -138,7 +140,7 @@ extension Fit {
     try ThresholdProgram(
       x: problem.x, loss: program.loss, kind: program.kind, parameters: program.parameters, λ: program.λ,
       patterns: program.patterns
-    ).decode(solution.point, hasBias: problem.hasBias)
+    ).decode(GroupPruning(program).pruned(solution.point), hasBias: problem.hasBias)
   }
 
   /// The θ that proves the bound, the patterns as bits, and the gates.

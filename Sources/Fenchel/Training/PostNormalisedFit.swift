@@ -8,7 +8,8 @@ struct PostNormalisedFit: Sendable {
   let fit: Fit
 
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
-    let network = try program.decode(fit.solution.point, hasBias: problem.hasBias)
+    let pruning = GroupPruning(program.plain) { program.norms.norm($0) }
+    let network = try program.decode(pruning.pruned(fit.solution.point), hasBias: problem.hasBias)
     var result = try fit.certified(for: problem, network)
     result.objective = program.objective(of: network, on: problem.inputs)
     return result
