@@ -33,7 +33,9 @@ extension Fitting {
     guard !problem.loss.isPiecewiseLinear else {
       throw TrainingError.lossOfModel(problem.kind, settings.model)
     }
-    guard [.auto, .fista].contains(settings.solver) else { throw TrainingError.solverOfSharedNeurons(settings.solver) }
+    guard [.auto, .fista].contains(settings.solver) else {
+      throw TrainingError.solverOfSharedNeurons(settings.solver)
+    }
     let ((unit, start, λMax), seconds) = try timed { try sharedStart(after: earlier) }
     let program = ConicNuclearProgram(
       try program(unit.patterns, λ: settings.lambda.value(largest: λMax)))

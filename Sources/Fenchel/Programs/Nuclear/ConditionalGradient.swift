@@ -4,8 +4,8 @@ import LinearAlgebra
 /// Solves a program of ReLU networks with shared neurons by a fully corrective conditional gradient method
 /// (Frank & Wolfe 1956; Jaggi 2013) over atoms u vᵀ in the cones of the patterns. For differentiable losses, in Double. A step
 ///
-/// 1. minimises over all second layers with the first ones held, a group lasso (`SecondLayerBlock`), and drops neurons
-///    that became 0;
+/// 1. minimises over all second layers with the first ones held, a group lasso (`SecondLayerBlock`), which drops neurons that
+///    became 0, as neurons that are nearly one become one;
 /// 2. moves the first layers in their cones with the second ones held (`FirstLayerBlock`), and keeps what is better:
 ///    the objective never rises;
 /// 3. looks in every pattern with σ_max((D_iX)ᵀSᵀθ) > λ for atoms of ‖Gᵀu‖ > λ (`ConeAscent`), which become neurons.
@@ -25,6 +25,8 @@ public struct ConicNuclearSolver: Solver {
   /// Outputs v of the atoms that ascents found in a pattern last.
   private var lastOutputs: [Int: [[Double]]] = [:]
   private var tolerance: Double
+  /// 1 − cos of the angle within which neurons become one; smaller after each time that this would have cost too much.
+  private var mergedAngle = 1e-2
   /// Steps in a row that gained next to nothing and found nothing new.
   private var idle = 0
 
@@ -75,6 +77,7 @@ public struct ConicNuclearSolver: Solver {
       moveSecondLayers()
       moveFirstLayers()
       moveSecondLayers()
+      merge(keepingBelow: (before + objective) / 2)
     }
     guard objective.isFinite else { return .failed }
     let found = price()
@@ -151,6 +154,20 @@ public struct ConicNuclearSolver: Solver {
     keep(SharedNeurons(patterns: neurons.patterns, vectors: feasible, outputs: units))
   }
 
+  /// Takes neurons of one pattern that point nearly the same way as one, and the smallest away, where the objective stays below
+  /// a level once the second layers are minimised over again.
+  private mutating func merge(keepingBelow level: Double) {
+    let fewer = neurons.merged(within: mergedAngle)
+    guard fewer.count < neurons.count, !deadline.hasPassed else { return }
+    let last = (neurons, objective, θ)
+    neurons = fewer
+    (objective, θ) = value(of: fewer)
+    moveSecondLayers()
+    guard objective > level || !objective.isFinite else { return }
+    (neurons, objective, θ) = last
+    mergedAngle /= 10
+  }
+
   private func run<Problem: CompositeProblem>(
     _ method: inout AcceleratedCompositeMethod<Problem>, steps: Int
   ) {
@@ -161,7 +178,8 @@ public struct ConicNuclearSolver: Solver {
 
   /// Adds the atoms that ascents find above λ, and takes the bound that θ would give if they were all; how many were added.
   private mutating func price() -> Int {
-    let strict = StrictDual(x: program.relu.x, patterns: program.relu.patterns.bits, θ: program.relu.pooling.adjoint(θ))
+    let strict = StrictDual(
+      x: program.relu.x, patterns: program.relu.patterns.bits, θ: program.relu.pooling.adjoint(θ))
     let (count, λ) = (program.relu.patterns.count, program.λ)
     let own = Dictionary(grouping: neurons.patterns.indices, by: { neurons.patterns[$0] })
     let sizes = neurons.outputs.rowNorms
@@ -216,6 +234,41 @@ public struct ConicNuclearSolver: Solver {
         outputs: Matrix(1, atom.output.count, storage: atom.output.map { size * $0 })))
     (objective, θ) = value(of: neurons)
     return 1
+  }
+}
+
+extension SharedNeurons {
+  /// Unit neurons of one pattern, with their outputs, that agree in both directions as one, the sum of their weights in each
+  /// layer; those of a millionth of the largest weight gone.
+  fileprivate func merged(within angle: Double) -> SharedNeurons {
+    let sizes = outputs.rowNorms
+    let least = 1e-6 * (sizes.max() ?? 0)
+    var places: [Int: [Int]] = [:]
+    var result = SharedNeurons.none(features: vectors.columns, outputs: outputs.columns)
+    for k in sizes.indices.sorted(by: { (sizes[$1], $0) < (sizes[$0], $1) }) where sizes[k] > least {
+      let (u, v) = (vectors.row(k), outputs.row(k))
+      func isNear(_ a: [Double], _ b: [Double]) -> Bool {
+        let norms = StrictArithmetic.norm(a) * StrictArithmetic.norm(b)
+        return zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } > (1 - angle) * norms
+      }
+      let place = places[patterns[k]]?.first {
+        isNear(result.vectors.row($0), u) && isNear(result.outputs.row($0), v)
+      }
+      if let place {
+        for j in u.indices { result.vectors[place, j] += sizes[k] * u[j] }
+        for j in v.indices { result.outputs[place, j] += v[j] }
+      } else {
+        places[patterns[k], default: []].append(result.count)
+        result = result.appending(
+          SharedNeurons(
+            patterns: [patterns[k]], vectors: Matrix(1, u.count, storage: u.map { sizes[k] * $0 }),
+            outputs: Matrix(1, v.count, storage: v)))
+      }
+    }
+    // Vectors of the cone add up to one of it.
+    let norms = result.vectors.rowNorms
+    result.vectors.scaleRows(by: norms.map { $0 > 0 ? 1 / $0 : 0 })
+    return result
   }
 }
 

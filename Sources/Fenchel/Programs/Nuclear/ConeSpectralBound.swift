@@ -94,21 +94,14 @@ struct ConeSpectralBound {
     let limit = Int(max(64, min(20_000, share / (30 * Double(strict.x.count)))))
     var search = SphericalSearch(cone, dimension: together, target: 1 + cone.tolerance)
     let first = search.bound(vertices: limit) { true }
-    var square = first * first
-    var state = cone.makeRoom()
-    for k in together..<max(cone.dimension, together) {
-      var largest = 0.0
-      for sign in [1.0, -1.0] {
-        var e = [Double](repeating: 0, count: cone.dimension)
-        e[k] = sign
-        largest = max(largest, cone.vertex(e, from: nil, in: &state).bound)
-      }
-      square += largest * largest
+    let axes = Matrix<Double>.identity(cone.dimension)
+    let rest = (first * first + cone.squaredWidth(axes.selectingRows(together..<cone.dimension))).squareRoot()
+    guard let highest = search.vertices.max(by: { $0.bound < $1.bound }) else {
+      return Result(bound: cone.bound(rest), reached: 0)
     }
-    var result = Result(bound: cone.bound(square.squareRoot()), reached: 0)
-    guard mayRaise, let highest = search.vertices.max(by: { $0.bound < $1.bound }),
-      highest.bound > 1 + 2 * cone.tolerance
-    else { return result }
+    let turned = cone.squaredWidth(cone.axes(along: highest)).squareRoot()
+    var result = Result(bound: cone.bound(min(rest, turned)), reached: 0)
+    guard mayRaise, highest.bound > 1 + 2 * cone.tolerance else { return result }
     var own = ActiveSet(of: cones.rows)
     let v = (0..<images.rows).map { j in
       zip(images.row(j), cone.point(highest)).reduce(0) { $0 + $1.0 * $1.1 }

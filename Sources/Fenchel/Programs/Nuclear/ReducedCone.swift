@@ -108,6 +108,41 @@ struct ReducedCone {
     return u.storage
   }
 
+  /// Σ_k max(b(e_k), b(−e_k))² over some orthonormal e_k, one row each: at least the maximum of b² over their span.
+  func squaredWidth(_ axes: Matrix<Double>) -> Double {
+    var state = makeRoom()
+    return (0..<axes.rows).reduce(0) { sum, k in
+      let (e, opposite) = (axes.row(k), axes.row(k).map { -$0 })
+      let largest = max(vertex(e, from: nil, in: &state).bound, vertex(opposite, from: nil, in: &state).bound)
+      // What the axes may miss of being orthonormal.
+      return sum + largest * largest * (1 + 1e-12)
+    }
+  }
+
+  /// An orthonormal basis of ℝʳ whose first vector points to a local maximum of b, which some turns reach from a vertex: cones that
+  /// are narrow have little width across it.
+  func axes(along start: Vertex) -> Matrix<Double> {
+    var vertex = start
+    var state = makeRoom()
+    for _ in 0..<20 {
+      let u = point(vertex)
+      let e = (0..<dimension).map { k in zip(directions.row(k), u).reduce(0) { $0 + $1.0 * $1.1 } }
+      let norm = StrictArithmetic.norm(e)
+      guard norm > 0, norm.isFinite else { break }
+      let next = self.vertex(e.map { $0 / norm }, from: vertex, in: &state)
+      let gain = next.bound - vertex.bound
+      vertex = next
+      if gain < 1e-9 { break }
+    }
+    // The reflection that takes the first axis to it.
+    var v = vertex.direction
+    v[0] += v[0] < 0 ? -1 : 1
+    let square = StrictArithmetic.dot(v, v)
+    var axes = Matrix<Double>.identity(dimension)
+    for k in 0..<dimension { for j in 0..<dimension { axes[k, j] -= 2 * v[k] * v[j] / square } }
+    return axes
+  }
+
   /// The bound on ‖Gᵀu‖ that B gives.
   func bound(_ b: Double) -> Double {
     guard b > 1 else { return κ.squareRoot() * (1 + 2 * Double.ulpOfOne) }

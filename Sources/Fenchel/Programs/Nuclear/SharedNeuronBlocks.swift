@@ -45,7 +45,8 @@ struct FirstLayerBlock: CompositeProblem {
   private let outputs: Matrix<Double>
   private let patterns: [Int]
 
-  init(_ program: ConicNuclearProgram, cones: PatternCones<Double>, outputs: Matrix<Double>, patterns: [Int]) {
+  init(_ program: ConicNuclearProgram, cones: PatternCones<Double>, outputs: Matrix<Double>, patterns: [Int])
+  {
     (loss, self.program, self.cones) = (program.relu.loss, program.relu, cones)
     (self.outputs, self.patterns) = (outputs, patterns)
   }
