@@ -7,7 +7,7 @@ import LinearAlgebra
 ///     min ℓ(F) + λ Σ_i ‖Z_i‖_{K_i,*},   F = S Σ_i D_i X Z_i,   Z_i: d × c,   K_i = {u : (2D_i − I) X u ≥ 0},
 ///     ‖Z‖_{K,*} = min Σ_k ‖u_k‖ ‖v_k‖   over   Z = Σ_k u_k v_kᵀ, u_k ∈ K,
 ///
-///     max_θ −ℓ*(−θ)   subject to   h_i(θ) = max_{u ∈ K_i, ‖u‖ ≤ 1} ‖(D_i X)ᵀSᵀθ)ᵀu‖ ≤ λ   for every i.
+///     max_θ −ℓ*(−θ)   subject to   h_i(θ) = max_{u ∈ K_i, ‖u‖ ≤ 1} ‖((D_i X)ᵀSᵀθ)ᵀu‖ ≤ λ   for every i.
 ///
 /// It equals the training of networks f(x) = Σ_k (xᵀw_k)₊ a_kᵀ with the penalty (λ/2) Σ (‖w_k‖² + ‖a_k‖²), each w_k in one
 /// of the patterns. Neither the norm nor h is computable in general for many outputs, as they are copositive programs: points are
@@ -118,7 +118,7 @@ extension ConicNuclearProgram: Certifiable {
     return relu.strictLoss.bestScale(θ, upTo: limit).value
   }
 
-  /// An upper bound on max_i h_i(θ), no lower than the largest of those norms that are at most `threshold` may be.
+  /// An upper bound on max_i h_i(θ); patterns whose σ_max is at most `threshold` count with that.
   func dualNorm(θ: Matrix<Double>, above threshold: Double) -> Double {
     let strict = StrictDual(x: relu.x, patterns: relu.patterns.bits, θ: relu.pooling.adjoint(θ))
     return ConeSpectralBound(strict).bound(above: threshold)

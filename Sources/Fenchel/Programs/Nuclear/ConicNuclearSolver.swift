@@ -20,7 +20,7 @@ public struct ConicNuclearSolver: Solver {
   private var neurons: SharedNeurons
   private var objective: Double
   private var θ: Matrix<Double>
-  /// The least value of −ℓ* seen so far, with its θ: what ascents do not refute.
+  /// The largest dual value that ascents do not refute, with its θ.
   private var best: (dual: Double, θ: Matrix<Double>)
   /// Outputs v of the atoms that ascents found in a pattern last.
   private var lastOutputs: [Int: [[Double]]] = [:]
