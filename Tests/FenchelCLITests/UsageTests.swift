@@ -33,7 +33,11 @@ import Testing
       ["train", "iris", "--model", "gated-relu", "--bound-time", "2"],
       "--bound is not for the model gated-relu"
     ),
-    (["train", "digits", "--outputs", "nuclear"], "take --model gated-relu"),
+    (
+      ["train", "digits", "--outputs", "nuclear", "--bound", "tight"], "--bound is not for --outputs nuclear"
+    ),
+    (["train", "digits", "--outputs", "nuclear", "--solver", "newton"], "take auto or fista"),
+    (["train", "digits", "--outputs", "nuclear", "--loss", "hinge"], "has kinks"),
     (
       ["train", "iris", "--model", "gated-relu", "--outputs", "nuclear", "--solver", "newton"],
       "take auto or fista"
@@ -64,7 +68,7 @@ import Testing
     (["train", "digits", "--model", "cnn", "--padding", "-1"], "--padding -1"),
     (["train", "digits", "--model", "cnn", "--padding", "3"], "give less than 3"),
     (["train", "digits", "--model", "cnn", "--pooling", "averag"], "did you mean average?"),
-    (["train", "digits", "--model", "cnn", "--outputs", "nuclear"], "take --model gated-relu"),
+    (["train", "digits", "--model", "cnn", "--outputs", "nuclear"], "take --model relu or gated-relu"),
     (["train", "digits", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--subnetwork", "2"], "take --model three-layer"),
     (["train", "digits", "--columns", "unit"], "take --model three-layer"),

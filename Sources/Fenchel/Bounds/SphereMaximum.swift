@@ -161,13 +161,19 @@ struct PlainCholesky {
     }
   }
 
-  func solve(_ b: [Double]) -> [Double] {
-    let d = l.rows
+  /// L⁻¹b.
+  func halfSolve(_ b: [Double]) -> [Double] {
     var x = b
-    for i in 0..<d {
+    for i in 0..<l.rows {
       for k in 0..<i { x[i] -= l[i, k] * x[k] }
       x[i] /= l[i, i]
     }
+    return x
+  }
+
+  func solve(_ b: [Double]) -> [Double] {
+    let d = l.rows
+    var x = halfSolve(b)
     for i in stride(from: d - 1, through: 0, by: -1) {
       for k in i + 1..<d { x[i] -= l[k, i] * x[k] }
       x[i] /= l[i, i]

@@ -31,6 +31,8 @@ enum ConvexFit: Sendable {
   case threeLayer(ThreeLayerFit)
   /// With batch normalisation after the ReLU.
   case postNormalised(PostNormalisedFit)
+  /// Of ReLU neurons that feed all outputs.
+  case shared(SharedFit)
   /// On mapped data.
   case mapped(MappedFit)
 
@@ -42,6 +44,7 @@ enum ConvexFit: Sendable {
     case .polynomial(let fit): try fit.certified(for: problem)
     case .threeLayer(let fit): try fit.certified(for: problem)
     case .postNormalised(let fit): try fit.certified(for: problem)
+    case .shared(let fit): try fit.certified(for: problem)
     case .mapped(let fit): try fit.certified(for: problem)
     }
   }
@@ -72,6 +75,9 @@ struct ConvexFitting {
         return .postNormalised(try fitting.postNormalisedFit(after: nil))
       }
       return .postNormalised(try fitting.postNormalisedFit(after: fit))
+    case .relu where settings.sharesNeurons:
+      guard case .shared(let fit) = earlier else { return .shared(try fitting.sharedFit(after: nil)) }
+      return .shared(try fitting.sharedFit(after: fit))
     case .threshold:
       guard case .threshold(let fit) = earlier else { return .threshold(try fitting.fit()) }
       return .threshold(try fitting.fit(after: fit))
@@ -95,7 +101,7 @@ struct ConvexFitting {
     case .mapped(var fit):
       fit.fit = try fitting(fit.map).bounded(fit.fit, seconds: seconds)
       return .mapped(fit)
-    case .threshold, .polynomial, .threeLayer, .postNormalised: return fit
+    case .threshold, .polynomial, .threeLayer, .postNormalised, .shared: return fit
     }
   }
 
@@ -143,12 +149,16 @@ extension Fit {
     ).decode(GroupPruning(program).pruned(solution.point), hasBias: problem.hasBias)
   }
 
-  /// The θ that proves the bound, the patterns as bits, and the gates.
   private var tensors: [String: Tensor] {
+    program.proof(θ: solution.dualPoint.θ).merging(globalBound?.tensors ?? [:]) { own, _ in own }
+  }
+}
+
+extension TwoLayerProgram {
+  /// The θ that proves a bound, the patterns as bits, and the gates.
+  func proof(θ: Matrix<Double>) -> [String: Tensor] {
     [
-      "theta": Tensor(solution.dualPoint.θ),
-      "patterns": Tensor(program.patterns.bits.transposed),
-      "gates": Tensor(program.patterns.gates),
-    ].merging(globalBound?.tensors ?? [:]) { own, _ in own }
+      "theta": Tensor(θ), "patterns": Tensor(patterns.bits.transposed), "gates": Tensor(patterns.gates),
+    ]
   }
 }

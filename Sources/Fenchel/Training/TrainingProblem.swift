@@ -188,7 +188,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .solverOfModel(let solver, let model):
       "the solver \(solver.rawValue) is not for the model \(model.rawValue); take auto or fista"
     case .sharedNeurons(let model):
-      "neurons that all outputs share (--outputs nuclear) are not for the model \(model.rawValue); take gated-relu"
+      "neurons that all outputs share (--outputs nuclear) are not for the model \(model.rawValue); take relu or "
+        + "gated-relu"
     case .solverOfSharedNeurons(let solver):
       "the solver \(solver.rawValue) is not for shared neurons (--outputs nuclear); take auto or fista"
     case .penaltyForm(let what):

@@ -107,8 +107,10 @@ private func recomputation(
     let certificate = Certificate(primal: value, dual: normalised.dualBound(θ: θ), scope: proof.scope)
     return (certificate, isFeasible, nil)
   }
-  if model.settings.sharesNeurons, !program.isConstrained {
-    let dual = NuclearProgram(program).dualBound(θ: θ)
+  if model.settings.sharesNeurons {
+    let dual =
+      program.isConstrained
+      ? ConicNuclearProgram(program).dualBound(θ: θ) : NuclearProgram(program).dualBound(θ: θ)
     return (Certificate(primal: value, dual: dual, scope: proof.scope), isFeasible, nil)
   }
   var dual = program.dualBound(θ: θ).value
@@ -140,7 +142,7 @@ private func storedProgram(
   let program = try TwoLayerProgram(
     x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
     patterns: patterns, isConstrained: model.report.model.hasCones, pooling: problem.pooling)
-  return (program, program.contains(network))
+  return (program, program.contains(network, sharing: model.settings.sharesNeurons))
 }
 
 /// The same for networks of parallel sub-networks.

@@ -34,7 +34,7 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup(title: "Layers") var layers: LayerOptions
 
-  @Option(help: "Several outputs: one group of neurons each, or (gated-relu) neurons that all share.")
+  @Option(help: "Several outputs: one group of neurons each, or (relu, gated-relu) neurons that all share.")
   var outputs: OutputCoupling = .groups
 
   @Option(help: ArgumentHelp("Solver by name.", valueName: "name"))
@@ -114,8 +114,9 @@ struct TrainingOptions: ParsableArguments {
     settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
     settings.patterns = try patternChoice()
     try programs.apply(to: &settings)
-    guard outputs == .groups || model == .gatedReLU else {
-      throw UsageError("--outputs nuclear is not for the model \(model.rawValue); take --model gated-relu")
+    guard outputs == .groups || [.relu, .gatedReLU].contains(model) else {
+      throw UsageError(
+        "--outputs nuclear is not for the model \(model.rawValue); take --model relu or gated-relu")
     }
     settings.outputs = outputs == .nuclear ? .nuclear : nil
     settings.solver = solver
@@ -132,11 +133,15 @@ struct TrainingOptions: ParsableArguments {
       throw UsageError(
         "--bound is not for the model \(model.rawValue): only ReLU networks have a bound over all widths")
     }
+    guard outputs == .groups || !asksForBound else {
+      throw UsageError(
+        "--bound is not for --outputs nuclear, whose networks have no bound over all widths yet")
+    }
     guard settings.normalisation != .after || !asksForBound else {
       throw UsageError(
         "--bound is not for --normalise after, whose networks have no bound over all widths yet")
     }
-    if model.hasCones, settings.normalisation != .after {
+    if model.hasCones, outputs == .groups, settings.normalisation != .after {
       (settings.bound, settings.boundTime) = (bound ?? .quick, boundTime)
     }
     guard let start else { return settings }

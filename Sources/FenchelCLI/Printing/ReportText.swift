@@ -34,6 +34,8 @@ struct ReportText {
   private var model: String {
     let loss = "\(report.loss.rawValue) loss"
     switch report.model {
+    case .relu where report.settings.outputs == .nuclear:
+      return "ReLU network of neurons that all outputs share · \(loss)\(regularisation)"
     case .relu: return "ReLU network · \(loss)\(regularisation)"
     case .gatedReLU where report.settings.outputs == .nuclear:
       return "gated ReLU network of neurons that all outputs share · \(loss)\(regularisation)"

@@ -140,7 +140,7 @@ struct NuclearProgramTests {
     #expect(throws: TrainingError.lossOfModel(.hinge, .gatedReLU)) { try train(data, settings: settings) }
     (settings.loss, settings.solver) = (nil, .newton)
     #expect(throws: TrainingError.solverOfSharedNeurons(.newton)) { try train(data, settings: settings) }
-    for model in [ModelKind.relu, .threshold, .polynomial] {
+    for model in [ModelKind.batchNorm, .threshold, .polynomial] {
       (settings.solver, settings.model) = (.auto, model)
       #expect(throws: TrainingError.sharedNeurons(model)) { try train(data, settings: settings) }
     }

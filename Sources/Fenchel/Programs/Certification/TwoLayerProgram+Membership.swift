@@ -5,26 +5,26 @@ import LinearAlgebra
 extension TwoLayerProgram {
   /// Whether a network is a point of the program.
   ///
-  /// - ReLU networks: no output has a bias, no neuron feeds two outputs, and every neuron w that feeds one lies in
-  ///   the cone of a pattern, (2D − I) X w ≥ 0 up to rounding.
+  /// - ReLU networks: no output has a bias, no neuron feeds two outputs (unless they are `sharing` neurons), and every
+  ///   neuron w that feeds one lies in the cone of a pattern, (2D − I) X w ≥ 0 up to rounding.
   /// - Gated networks: every gate with weights has one of the patterns.
   ///
   /// Exact patterns hold every w and every gate. Cost 2 n d m + n P m / 64 for m neurons.
-  func contains(_ network: Network) -> Bool {
+  func contains(_ network: Network, sharing: Bool = false) -> Bool {
     switch network.twoLayerForm {
-    case .relu(let hidden, let output): isConstrained && containsNeurons(hidden, output)
+    case .relu(let hidden, let output): isConstrained && containsNeurons(hidden, output, sharing: sharing)
     case .gated(let gated): !isConstrained && containsGates(gated)
     case .polynomial, nil: false
     }
   }
 
-  private func containsNeurons(_ hidden: Dense, _ output: Dense) -> Bool {
+  private func containsNeurons(_ hidden: Dense, _ output: Dense, sharing: Bool) -> Bool {
     let hasBias = hidden.weights.rows + 1 == features
     guard hasBias || (hidden.weights.rows == features && hidden.bias.allSatisfy { $0 == 0 }) else {
       return false
     }
     let fed = (0..<output.weights.rows).map { m in output.weights.row(m).count { $0 != 0 } }
-    guard fed.allSatisfy({ $0 <= 1 }), output.bias.allSatisfy({ $0 == 0 }) else { return false }
+    guard sharing || fed.allSatisfy({ $0 <= 1 }), output.bias.allSatisfy({ $0 == 0 }) else { return false }
     let vectors = fed.indices.filter { fed[$0] > 0 }.map { m in
       hidden.weights.column(m) + (hasBias ? [hidden.bias[m]] : [])
     }

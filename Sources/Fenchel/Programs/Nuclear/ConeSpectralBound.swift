@@ -1,0 +1,112 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// Upper bounds on max_i h_i, h_i = max_{u ∈ K_i, ‖u‖ ≤ 1} ‖G_iᵀu‖ with G_i = (D_i X)ᵀθ: d × c.
+///
+/// Most patterns are settled by σ_max(G_i). For the others ascents give a level that is reached somewhere, and a `ReducedCone`
+/// shows that no pattern exceeds it, or by how much it may: exactly, to 1e-7, for up to a few singular values above the level;
+/// beyond `mostDimensions` of them, and past the limit on work, the bound is looser but a bound all the same.
+///
+/// Deterministic: what ends the search is its work alone, so that whoever has θ and the patterns finds the same bound.
+struct ConeSpectralBound {
+  private let strict: StrictDual
+  private let cones: PatternCones<Double>
+  /// Multiplications that all patterns share.
+  var work = 100_000_000_000.0
+
+  /// Dimensions that are searched together, the largest.
+  private static var mostDimensions: Int { 6 }
+
+  init(_ strict: StrictDual) {
+    self.strict = strict
+    cones = PatternCones(strict.x, patterns: strict.patterns, outputs: 1)
+  }
+
+  /// The bound. Patterns whose σ_max is at most `threshold` are not looked at further.
+  func bound(above threshold: Double) -> Double {
+    let count = strict.patterns.columns
+    var images = [Matrix<Double>](repeating: Matrix(0, 0), count: count)
+    var norms = [Double](repeating: 0, count: count)
+    images.withMutablePointer { images in
+      norms.withMutablePointer { norms in
+        Parallel.forEach(tiles: count) { i in
+          images[i] = strict.images(pattern: i)
+          norms[i] = StrictNuclearNorm.largestSingularValue(of: images[i])
+        }
+      }
+    }
+    var level = max(threshold, reached(images, norms, above: threshold))
+    guard level.isFinite, level > 0 else { return norms.reduce(0, max) }
+    // A vertex of a search may lie above the level: then it is raised, a few times at most.
+    for attempt in 0..<4 {
+      let open = norms.indices.filter { norms[$0] > level }
+      if open.isEmpty { break }
+      var results = [Result](repeating: Result(bound: .infinity, reached: 0), count: open.count)
+      results.withMutablePointer { results in
+        Parallel.forEach(tiles: open.count) { tile in
+          let i = open[tile]
+          results[tile] = settle(
+            i, images[i], level: level, share: work / Double(open.count), mayRaise: attempt < 3)
+        }
+      }
+      let most = results.reduce(0) { max($0, $1.reached) }
+      for (result, i) in zip(results, open) { norms[i] = min(norms[i], result.bound) }
+      guard most > level * (1 + 1e-9) else { break }
+      level = most
+    }
+    return norms.reduce(0, max)
+  }
+
+  /// The largest value that ascents reach.
+  private func reached(
+    _ images: [Matrix<Double>], _ norms: [Double], above threshold: Double
+  ) -> Double {
+    let open = norms.indices.filter { norms[$0] > threshold }
+    var values = [Double](repeating: 0, count: open.count)
+    let ascent = ConeAscent(cones: cones)
+    values.withMutablePointer { values in
+      Parallel.forEach(tiles: open.count) { tile in
+        let i = open[tile]
+        var state = ActiveSet(of: cones.rows)
+        for v in ConeAscent.starts(images[i], above: threshold, most: 4) {
+          guard let found = ascent.climb(images[i], pattern: i, from: v, in: &state) else { continue }
+          values[tile] = max(values[tile], found.value)
+        }
+      }
+    }
+    return values.reduce(0, max)
+  }
+
+  private struct Result {
+    var bound: Double
+    /// A value that is attained.
+    var reached: Double
+  }
+
+  /// A bound for one pattern; +∞ where numbers fail.
+  private func settle(
+    _ i: Int, _ images: Matrix<Double>, level: Double, share: Double, mayRaise: Bool
+  ) -> Result {
+    guard
+      let cone = ReducedCone(strict, pattern: i, images: images, level: level, deadline: .none)
+    else { return Result(bound: .infinity, reached: 0) }
+    let together = min(cone.dimension, Self.mostDimensions)
+    let limit = Int(max(64, min(20_000, share / (30 * Double(strict.x.count)))))
+    var search = SphericalSearch(cone, dimension: together, target: 1 + cone.tolerance)
+    let first = search.bound(vertices: limit) { true }
+    let axes = Matrix<Double>.identity(cone.dimension)
+    let rest = (first * first + cone.squaredWidth(axes.selectingRows(together..<cone.dimension))).squareRoot()
+    guard let highest = search.vertices.max(by: { $0.bound < $1.bound }) else {
+      return Result(bound: cone.bound(rest), reached: 0)
+    }
+    let turned = cone.squaredWidth(cone.axes(along: highest)).squareRoot()
+    var result = Result(bound: cone.bound(min(rest, turned)), reached: 0)
+    guard mayRaise, highest.bound > 1 + 2 * cone.tolerance else { return result }
+    var own = ActiveSet(of: cones.rows)
+    let v = (0..<images.rows).map { j in
+      zip(images.row(j), cone.point(highest)).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+    result.reached = ConeAscent(cones: cones).climb(images, pattern: i, from: v, in: &own)?.value ?? 0
+    return result
+  }
+}
