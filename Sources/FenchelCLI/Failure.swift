@@ -33,7 +33,7 @@ extension Outcome {
       if case .badPath = error.reason { self = .usage } else { self = .resources }
     case let error as DataError:
       switch error {
-      case .ambiguousTask: self = .usage
+      case .ambiguousTask, .option: self = .usage
       case .tooLarge: self = .resources
       default: self = .badData
       }

@@ -80,7 +80,7 @@ struct Loader {
     options.categorical = commaSeparated(columns.categorical)
     options.imputesMedian = columns.impute == .median
     options.weights = columns.weights
-    options.classWeights = try columns.classWeight.map { try ClassWeights($0) }
+    options.classWeights = try columns.classWeights()
     options.task = columns.task.flatMap { LearningTask(rawValue: $0.rawValue) }
     return options
   }

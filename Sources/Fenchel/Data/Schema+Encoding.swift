@@ -33,7 +33,9 @@ extension Schema {
     if policy == .required { dataset.targets = try targetValues(matched.targets, table, weights) }
     if let classWeights {
       guard case .classes(let indices, _) = dataset.targets else {
-        throw DataError.unsuitable(source: table.source, "class weights need classes; the task is regression")
+        throw DataError.option(
+          "--class-weight",
+          "weights of classes need classes; the task of \(printable(table.source)) is regression")
       }
       try SampleWeights.apply(
         classWeights, to: &dataset.sampleWeights, indices: indices, schema: self, source: table.source)
