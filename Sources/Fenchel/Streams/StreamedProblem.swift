@@ -33,8 +33,8 @@ struct StreamedProblem {
       scaling = try Self.scaling(data, kind, settings.model, width, isInterrupted)
     }
     frame = ProblemFrame(
-      kind: kind, hasBias: settings.bias, features: scaling.features, targets: scaling.targets,
-      schema: data.schema, sha256: data.table.sha256, rows: data.rows)
+      kind: kind, parameters: settings.parameters, hasBias: settings.bias, features: scaling.features,
+      targets: scaling.targets, schema: data.schema, sha256: data.table.sha256, rows: data.rows)
     var fingerprint = try frame.fingerprint
     var check = ProblemCheck(source: data.table.source)
     var masses = (float: 0.0, double: 0.0)

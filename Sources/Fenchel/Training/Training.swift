@@ -72,12 +72,6 @@ public func train(
   let problem = try StreamedProblem(data, settings: settings, from: start) {
     cancellation?.isRequested == true
   }
-  try checkpoints?.begin(
-    settings, loss: problem.frame.kind, data: problem.fingerprint, source: data.table.source)
-  let training = LayerTraining(
-    .streamed(problem), settings: settings, start: start, checkpoints: checkpoints,
-    cancellation: cancellation, progress: progress)
-  return try training.result { TrainingSummary(problem.frame, data, test, settings) }
 }
 
 extension LayerTraining {
@@ -114,6 +108,7 @@ struct TrainingSummary {
     self.test = test
     var resolved = settings
     resolved.loss = problem.kind
+    if [.huber, .quantile].contains(problem.kind) { resolved.lossParameters = problem.parameters }
     resolved.layers = settings.resolvedLayers
     if settings.model.hasKernel { resolved.convolution = settings.convolution ?? PatchSettings() }
     resolved.threads = Parallel.threads
@@ -123,7 +118,8 @@ struct TrainingSummary {
   func result(of trained: CertifiedNetwork, seconds: Double) throws -> TrainingResult {
     var report = try report(
       on: trained.network, trained.status,
-      ScoreSums(trained.network, problem.scaling, problem.kind, on: data), iterations: trained.iterations,
+      ScoreSums(trained.network, problem.scaling, problem.kind, problem.parameters, on: data),
+      iterations: trained.iterations,
       seconds: seconds)
     report.network.objective = trained.objective ?? .nan
     report.lambda = trained.λ
@@ -140,7 +136,7 @@ struct TrainingSummary {
   func result(of outcome: LayerTraining.Outcome, seconds: Double) throws -> TrainingResult {
     var report = try report(
       on: outcome.network, outcome.status,
-      ScoreSums(outcome.network, problem.scaling, problem.kind, on: data),
+      ScoreSums(outcome.network, problem.scaling, problem.kind, problem.parameters, on: data),
       iterations: outcome.history.count, seconds: seconds)
     report.history = outcome.history
     report.lagrangianDual = outcome.dual.map { .init($0) }
@@ -165,7 +161,9 @@ struct TrainingSummary {
       features: problem.columns, outputs: problem.outputs,
       network: .init(network, objective: scores.totalLoss), iterations: iterations, seconds: seconds,
       peakMemoryBytes: ProcessMemory.peak, train: scores.scorecard,
-      test: try test.map { try Scorecard(network, problem.scaling, problem.kind, on: $0) },
+      test: try test.map {
+        try Scorecard(network, problem.scaling, problem.kind, problem.parameters, on: $0)
+      },
       settings: settings,
       environment: .init(
         version: Release.version, threads: Parallel.threads, blasCore: Parallel.blasCore,
@@ -180,13 +178,16 @@ struct TrainingSummary {
 extension ModelFile {
   /// How the model does on data that its schema has read.
   public func scorecard(on data: Dataset<Double>) throws -> Scorecard {
-    try Scorecard(network, scaling, report.loss, on: data)
+    try Scorecard(network, scaling, report.loss, report.settings.parameters, on: data)
   }
 }
 
 extension Scorecard {
   /// How a network does on data: the weighted mean loss in the network's units, and measures in the data's.
-  init(_ network: Network, _ scaling: Scaling, _ kind: LossKind, on data: some DataPieces) throws {
-    self = try ScoreSums(network, scaling, kind, on: data).scorecard
+  init(
+    _ network: Network, _ scaling: Scaling, _ kind: LossKind, _ parameters: LossParameters,
+    on data: some DataPieces
+  ) throws {
+    self = try ScoreSums(network, scaling, kind, parameters, on: data).scorecard
   }
 }

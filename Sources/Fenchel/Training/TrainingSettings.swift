@@ -8,6 +8,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var layers: LayerSettings?
   /// The loss, or nil to choose by the target: softmax or logistic for classes, squared for numbers.
   public var loss: LossKind?
+  /// δ of the loss `huber` and τ of `quantile`, nil for 1 and 0.5. δ counts in the units of the targets as the loss sees
+  /// them: standard deviations where these are scaled.
+  public var lossParameters: LossParameters?
   public var lambda = Regularisation.ratio(0.01)
   public var patterns = PatternChoice.refine
   /// Which neurons several outputs share, nil for none: one group of neurons each.
@@ -50,6 +53,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
 
   /// Whether the model normalises after the ReLU.
   var normalisesOutputs: Bool { model == .batchNorm && normalisation == .after }
+
+  /// δ and τ.
+  package var parameters: LossParameters { lossParameters ?? LossParameters() }
 
   /// Whether neurons feed all outputs.
   var sharesNeurons: Bool { outputs == .nuclear }
