@@ -144,6 +144,37 @@ import Testing
     }
   }
 
+  /// Rows held back or left over by a split are named as they stand in the file: row 17 is line 18.
+  @Test(arguments: ["", "--stream --model mlp --hidden 3 --batch-size 5"])
+  func rowsOfASplitAreThoseOfTheFile(options: String) throws {
+    try CommandLineTool.inFolder { tool in
+      func table(_ row: (Int) -> String) -> String {
+        "a,y\n" + (1...40).map { row($0) + "\n" }.joined()
+      }
+      try tool.write(table { $0 == 17 ? "nan,1.5" : "\($0),\($0).5" }, to: "missing.csv")
+      try tool.write(table { "\($0),\($0 == 17 ? "inf" : "\($0).5")" }, to: "target.csv")
+      try tool.write(table { "\($0),\($0 == 17 ? -3 : $0)" }, to: "negative.csv")
+      let poisson = "--loss poisson --no-standardise"
+      var refusals = 0
+      for (file, own) in [("missing.csv", ""), ("target.csv", ""), ("negative.csv", poisson)] {
+        for seed in [0, 5] {
+          let result = try tool.shell(
+            "exec \"$FENCHEL\" train \(file) --quiet --task regression --test 0.5 --seed \(seed) -o m \(own) \(options)"
+          )
+          // A negative count among the rows to test on is not trained on, and scored as infinitely unlikely.
+          guard result.code == 3 else {
+            #expect(file == "negative.csv", "\(file): \(result.error)")
+            continue
+          }
+          refusals += file == "negative.csv" ? 1 : 0
+          if file != "target.csv" { #expect(result.error.contains("row 17"), "\(result.error)") }
+          if file != "negative.csv" { #expect(result.error.contains("\(file):18"), "\(result.error)") }
+        }
+      }
+      #expect(refusals > 0)
+    }
+  }
+
   @Test func aFileThatMayNotGrowLeavesTheOldOne() throws {
     try CommandLineTool.inFolder { tool in
       try tool.write("a,y\n1,0.5\n2,1.5\n3,2\n", to: "data.csv")

@@ -73,7 +73,10 @@ public struct TrainingProblem: Sendable {
     var check = ProblemCheck(source: data.source)
     try check.add(x, y, data.sampleWeights)
     try check.finish(hasBias: hasBias)
-    loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
+    loss = try data.namingRows {
+      () throws(LossError) in
+      try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: parameters)
+    }
   }
 
   /// The same targets on inputs that a map made of the features; these have no column of ones of their own.
