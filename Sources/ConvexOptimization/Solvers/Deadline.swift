@@ -9,8 +9,8 @@ public struct Deadline: Sendable {
 
   /// In some seconds from now, or when a caller asks for it.
   public init(in seconds: Double?, cancellation: Cancellation? = nil) {
-    // Beyond some centuries a Duration overflows.
-    moment = seconds.map { ContinuousClock().now + .seconds(min(max($0, 0), 1e9)) }
+    // Beyond some centuries a Duration overflows; what is no number leaves no time.
+    moment = seconds.map { ContinuousClock().now + .seconds($0 > 0 ? min($0, 1e9) : 0) }
     self.cancellation = cancellation
   }
 

@@ -28,28 +28,30 @@ public func train(
   from start: InitialModel? = nil, checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
   progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
-  let settings = try start?.adopted(by: settings) ?? settings
-  let problem =
-    try start.map { try TrainingProblem(data, settings: settings, from: $0) }
-    ?? TrainingProblem(data, settings: settings)
-  guard settings.model.isConvexProgram else {
-    try checkpoints?.begin(
-      settings, loss: problem.kind, data: checkpoints.map { _ in try problem.fingerprint } ?? "",
-      source: data.source)
-    let training = LayerTraining(
-      .memory(problem), settings: settings, start: start, checkpoints: checkpoints,
-      cancellation: cancellation, progress: progress)
-    return try training.result { TrainingSummary(problem.frame, data, test, settings) }
+  try settings.onItsThreads {
+    let settings = try start?.adopted(by: settings) ?? settings
+    let problem =
+      try start.map { try TrainingProblem(data, settings: settings, from: $0) }
+      ?? TrainingProblem(data, settings: settings)
+    guard settings.model.isConvexProgram else {
+      try checkpoints?.begin(
+        settings, loss: problem.kind, data: checkpoints.map { _ in try problem.fingerprint } ?? "",
+        source: data.source)
+      let training = LayerTraining(
+        .memory(problem), settings: settings, start: start, checkpoints: checkpoints,
+        cancellation: cancellation, progress: progress)
+      return try training.result { TrainingSummary(problem.frame, data, test, settings) }
+    }
+    guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
+    let fitting = ConvexFitting(
+      problem: problem, settings: settings, cancellation: cancellation, progress: progress)
+    let (fit, seconds) = try timed {
+      let (fit, seconds) = try timed { try fitting.fit() }
+      return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
+    }
+    return try TrainingSummary(problem.frame, data, test, settings).result(
+      of: fit.certified(for: problem), seconds: seconds)
   }
-  guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
-  let fitting = ConvexFitting(
-    problem: problem, settings: settings, cancellation: cancellation, progress: progress)
-  let (fit, seconds) = try timed {
-    let (fit, seconds) = try timed { try fitting.fit() }
-    return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
-  }
-  return try TrainingSummary(problem.frame, data, test, settings).result(
-    of: fit.certified(for: problem), seconds: seconds)
 }
 
 /// Trains a network in batches on data that stay in their file, and scores it: the same network, bit for bit, as of the
@@ -66,11 +68,19 @@ public func train(
   from start: InitialModel? = nil, checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
   progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
-  try settings.checkStream(rows: data.rows)
-  let settings = try start?.adopted(by: settings) ?? settings
-  progress?(Progress(phase: "passes over the data", iteration: 0, seconds: 0))
-  let problem = try StreamedProblem(data, settings: settings, from: start) {
-    cancellation?.isRequested == true
+  try settings.onItsThreads {
+    try settings.checkStream(rows: data.rows)
+    let settings = try start?.adopted(by: settings) ?? settings
+    progress?(Progress(phase: "passes over the data", iteration: 0, seconds: 0))
+    let problem = try StreamedProblem(data, settings: settings, from: start) {
+      cancellation?.isRequested == true
+    }
+    try checkpoints?.begin(
+      settings, loss: problem.frame.kind, data: problem.fingerprint, source: data.table.source)
+    let training = LayerTraining(
+      .streamed(problem), settings: settings, start: start, checkpoints: checkpoints,
+      cancellation: cancellation, progress: progress)
+    return try training.result { TrainingSummary(problem.frame, data, test, settings) }
   }
 }
 
@@ -82,6 +92,18 @@ extension LayerTraining {
     var result = try summary().result(of: outcome, seconds: seconds + (checkpoints?.earlierSeconds ?? 0))
     result.note([notice, checkpoints?.failureNotice].compactMap { $0 })
     return result
+  }
+}
+
+extension TrainingSettings {
+  /// Runs `body` on as many threads as the settings say, where they do. The number is one of the process: what else runs
+  /// meanwhile has it too. The results are the same bits for any number.
+  func onItsThreads<Value>(_ body: () throws -> Value) rethrows -> Value {
+    guard let threads else { return try body() }
+    let before = Parallel.threads
+    Parallel.threads = threads
+    defer { Parallel.threads = before }
+    return try body()
   }
 }
 

@@ -41,7 +41,7 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var timeLimit: Double?
   /// Bytes, or nil for 80 % of the machine's memory.
   public var maxMemory: Double?
-  /// Threads, or nil for all processors.
+  /// Threads while training, or nil for those that `Parallel` has: all processors unless told otherwise.
   public var threads: Int?
   /// How much work goes into the bound over networks of any width, and in `tight` into the last of refinement; nil for
   /// `quick`; for ReLU networks.
@@ -92,7 +92,11 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   }
 
   /// Bytes that reading and training may take: `maxMemory`, or four fifths of the machine's memory.
-  public var memoryLimit: Int { maxMemory.map { Int(min($0, 1e18)) } ?? ReadOptions.defaultMemoryLimit }
+  /// What is no number, or negative, allows nothing.
+  public var memoryLimit: Int {
+    guard let maxMemory else { return ReadOptions.defaultMemoryLimit }
+    return maxMemory > 0 ? Int(min(maxMemory, 1e18)) : 0
+  }
 }
 
 /// The models that can be trained.
