@@ -39,4 +39,10 @@ public struct Deadline: Sendable {
 extension Limits {
   /// The deadline of a run that starts now.
   public var deadline: Deadline { Deadline(in: seconds, cancellation: cancellation) }
+
+  /// Why a run of these limits must end now, given its deadline; nil where it may go on.
+  package func interruption(at deadline: Deadline) -> Status? {
+    guard deadline.hasPassed else { return nil }
+    return cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.time)
+  }
 }

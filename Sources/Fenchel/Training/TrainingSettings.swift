@@ -37,7 +37,7 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   /// Arithmetic of the solver; certificates are always computed in Double.
   public var precision = Precision.float
   public var seed: UInt64 = 0
-  /// Seconds, or nil for no limit.
+  /// Seconds for all of a training, path or cross-validation, or nil for no limit.
   public var timeLimit: Double?
   /// Bytes, or nil for 80 % of the machine's memory.
   public var maxMemory: Double?

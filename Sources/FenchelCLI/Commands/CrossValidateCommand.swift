@@ -85,7 +85,10 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
         Format.significant(candidate.mean, 5), Format.significant(candidate.standardError, 2),
         Format.significant(candidate.neurons, 4))
     }
-    Terminal.output("\(report.folds) folds · \(Format.duration(report.seconds))\n\n\(table.text)\n\n")
+    let isCut = report.candidates.count < report.planned
+    let count = isCut ? " · \(report.candidates.count) of \(report.planned) candidates before the limit" : ""
+    Terminal.output(
+      "\(report.folds) folds\(count) · \(Format.duration(report.seconds))\n\n\(table.text)\n\n")
     Terminal.output(ReportText(report: report.report, source: source).text)
     Terminal.output("written      \(output)")
   }

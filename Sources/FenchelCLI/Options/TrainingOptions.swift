@@ -85,7 +85,9 @@ struct TrainingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of all random choices.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Stop after this many seconds.", valueName: "s"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after this many seconds (path and cv: of all that they train).", valueName: "s"))
   var timeLimit: Double?
 
   @Option(
