@@ -8,6 +8,8 @@ public struct Fit: Sendable {
   /// The least λ at which the zero network is optimal: exact over the program's patterns, or an upper bound where the
   /// time limit came first; found by search where patterns are refined; 0 where all that is found is rounding.
   public var λMax: Double
+  /// Arithmetic that the solver began with; Double goes on where single precision ends early.
+  public var precision = Precision.double
   /// Whether neurons feed all outputs: then the solution is one of the `NuclearProgram`.
   public var sharesNeurons = false
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
@@ -67,7 +69,8 @@ public struct Fitting {
       solver: settings.solver, precision: settings.precision, limits: limits,
       maximumBytes: settings.memoryLimit, progress: progress)
     let solution = try solving.solve(program, from: earlier?.solution.point)
-    return Fit(program: program, solution: solution, λMax: λMax)
+    return Fit(
+      program: program, solution: solution, λMax: λMax, precision: solving.precision(of: program))
   }
 
   private func refine() throws -> Fit {

@@ -21,7 +21,9 @@ extension Fitting {
     let solution = try limits.solving(
       inFloat: usesFloat, from: earlier?.solution.point,
       { try drive(program, from: $0, Float.self, $1) }, { try drive(program, from: $0, Double.self, $1) })
-    return Fit(program: program.gated, solution: solution, λMax: λMax, sharesNeurons: true)
+    return Fit(
+      program: program.gated, solution: solution, λMax: λMax,
+      precision: limits.precision(inFloat: usesFloat), sharesNeurons: true)
   }
 
   private func drive<Element: Scalar>(

@@ -149,6 +149,7 @@ struct TrainingSummary {
     report.patterns = trained.patterns
     report.certificate = .init(trained.certificate, heuristicViolation: trained.heuristicViolation)
     report.certificate?.global = trained.globalBound.map { .init($0, primal: trained.certificate.primal) }
+    report.settings.precision = trained.precision
     report.refinement = trained.phases
     report.penalty = trained.penalty
     return result(trained.network, report, trained.status, certificate: trained.tensors)

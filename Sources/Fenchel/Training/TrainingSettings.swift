@@ -34,7 +34,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var bias = true
   /// Whether the columns of X (and y in regression) are scaled before training.
   public var standardise = true
-  /// Arithmetic of the solver; certificates are always computed in Double.
+  /// Arithmetic of the solver; certificates are always computed in Double. Programs with cones and sub-networks, losses with
+  /// kinks, tolerances below 5e-5 and numbers outside of single precision take Double whatever is asked for; reports have the
+  /// arithmetic that was used.
   public var precision = Precision.float
   public var seed: UInt64 = 0
   /// Seconds for all of a training, path or cross-validation, or nil for no limit.
@@ -151,6 +153,9 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
 
   /// Whether that program confines its groups to the cones of the patterns of one layer of ReLUs.
   public var hasCones: Bool { [.relu, .batchNorm, .cnn].contains(self) }
+
+  /// Whether its solver computes in Double whatever the precision: projections on cones need it.
+  public var isDoubleAlone: Bool { hasCones || self == .threeLayer }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
   public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }

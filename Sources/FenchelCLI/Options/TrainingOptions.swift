@@ -65,8 +65,11 @@ struct TrainingOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Scale features, and the target in regression.")
   var standardise = true
 
-  @Option(help: "Arithmetic of the solver; certificates are always double.")
-  var precision: Precision = .float
+  @Option(
+    help:
+      "Arithmetic of the solver (default: float where it is of use: not with cones, sub-networks, losses with kinks or tolerances below 5e-5); certificates are always double."
+  )
+  var precision: Precision?
 
   @Option(
     help:
@@ -143,7 +146,12 @@ struct TrainingOptions: ParsableArguments {
     settings.tolerance = tolerance
     settings.bias = bias
     settings.standardise = standardise
-    settings.precision = precision
+    guard precision != .float || !model.isDoubleAlone else {
+      throw UsageError(
+        "--precision float is not for the model \(model.rawValue), whose solver computes in double; leave it away"
+      )
+    }
+    settings.precision = precision ?? .float
     settings.seed = seed
     settings.timeLimit = timeLimit
     settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
