@@ -62,6 +62,11 @@ struct Loader {
 
   var memoryLimit: Int { settings.memoryLimit }
 
+  /// The part of the data that a trained model is asked about: the test part of a known set that has one.
+  static func partToScore(_ source: String) -> DataPart {
+    DataCatalogue.entry(source)?.testRows == nil ? .train : .test
+  }
+
   /// The data of a table read as a model's schema says.
   static func dataset(
     _ location: String, schema: Schema, _ reading: ReadingOptions, _ printing: OutputOptions,
