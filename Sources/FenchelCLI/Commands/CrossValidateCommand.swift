@@ -67,13 +67,14 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
         data, settings: settings, models: chosenModels(), ratios: ratios, folds: folds,
         cancellation: Interruption.cancellation, progress: $0)
     }
+    let verb = Outputs.verb(for: output)
     try result.model.write(to: output)
-    try show(result.report, source: source)
+    try show(result.report, source: source, verb)
     let gaps = [result.report.report.certificate?.relativeGap].compactMap { $0 }
     throw ExitCode(Exit.code(for: result.status, gaps: gaps, tolerance: settings.tolerance))
   }
 
-  private func show(_ report: CrossValidationReport, source: String) throws {
+  private func show(_ report: CrossValidationReport, source: String, _ verb: String) throws {
     if printing.json { return Terminal.output(try JSONText.encode(report, indented: true)) }
     var table = TextTable(
       ("", .left), ("model", .left), ("λ/λ_max", .right), (report.score, .right), ("±", .right),
@@ -90,6 +91,6 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
     Terminal.output(
       "\(report.folds) folds\(count) · \(Format.duration(report.seconds))\n\n\(table.text)\n\n")
     Terminal.output(ReportText(report: report.report, source: source).text)
-    Terminal.output("written      \(output)")
+    Terminal.output("\(verb)\(output)")
   }
 }
