@@ -222,8 +222,8 @@ import Testing
   }
 
   /// The first signal stops the training and saves what there is; a second one ends the process at once.
-  @Test(arguments: [(SIGINT, false), (SIGTERM, false), (SIGHUP, false), (SIGINT, true)])
-  func signalsStopTheTraining(signal: Int32, twice: Bool) throws {
+  @Test(arguments: [[SIGINT], [SIGTERM], [SIGHUP], [SIGINT, SIGTERM], [SIGTERM, SIGHUP]])
+  func signalsStopTheTraining(signals: [Int32]) throws {
     try CommandLineTool.inFolder { tool in
       let process = Process()
       process.executableURL = CommandLineTool.program
@@ -243,14 +243,15 @@ import Testing
       #expect(process.isRunning)
       let line = String(decoding: tool.contents("progress") ?? Data(), as: UTF8.self)
       #expect(line.contains("group lasso") && line.contains("gap ≈ "), "\(line)")
-      for _ in 0..<(twice ? 2 : 1) {
-        kill(process.processIdentifier, signal)
-        usleep(1000)
-      }
+      // Two different ones: a signal that is pending already does not come a second time.
+      for signal in signals { kill(process.processIdentifier, signal) }
       CommandLineTool.wait(for: process)
       try progress.close()
-      #expect(process.terminationReason == .exit && process.terminationStatus == 128 + signal)
-      if !twice {
+      #expect(process.terminationReason == .exit)
+      #expect(signals.contains(process.terminationStatus - 128), "\(process.terminationStatus)")
+      if signals.count > 1 {
+        #expect(tool.files == ["progress"], "ended at once, with nothing written")
+      } else {
         let file = try ModelFile(contentsOf: tool.path("m"))
         #expect(file.report.status == "cancelled" && (file.report.certificate?.relativeGap ?? .nan) > 0)
       }

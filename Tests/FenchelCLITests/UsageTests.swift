@@ -213,10 +213,20 @@ import Testing
     }
   }
 
+  /// More than a pipe holds, so that the program is still writing when its reader has gone.
   @Test func aReaderThatLeavesEndsTheProgramQuietly() throws {
     try CommandLineTool.inFolder { tool in
-      let result = try tool.shell("\"$FENCHEL\" train --help | head -1")
-      #expect(result.error.isEmpty)
+      let training = try tool.run(
+        "train", "digits", "--model", "gated-relu", "--patterns", "3", "--lambda-ratio", "0.5", "-o", "m",
+        "--quiet")
+      #expect(training.code == 0, "\(training.error)")
+      let whole = try tool.run("predict", "m", "digits", "--probabilities")
+      #expect(whole.code == 0 && whole.output.utf8.count > 2 << 16)
+      let result = try tool.shell(
+        "{ \"$FENCHEL\" predict m digits --probabilities; echo $? > code; } | head -1")
+      #expect(result.error.isEmpty, "\(result.error)")
+      #expect(result.output == whole.output.prefix { $0 != "\n" } + "\n")
+      #expect(tool.contents("code") == Data("141\n".utf8), "128 and SIGPIPE")
     }
   }
 
