@@ -10,7 +10,7 @@ FENCHEL := .build/release/fenchel
 SWIFT_FILES := Package.swift Sources Tests Experiments $(wildcard Benchmarks/Package.swift Benchmarks/Sources Examples)
 
 .PHONY: help run build test bench peers docs format mutants install uninstall clean
-.PHONY: toolchain packages test-packages lint limits swift-tests experiments python-tests untouched
+.PHONY: toolchain packages test-packages lint limits swift-tests examples experiments python-tests untouched
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -33,7 +33,7 @@ test-packages: toolchain
 
 test: ## install what is needed, then lint, limits, build without warnings, every test
 	@before=$$(git status --porcelain 2>/dev/null); \
-	$(MAKE) --no-print-directory test-packages lint limits swift-tests experiments python-tests || exit 1; \
+	$(MAKE) --no-print-directory test-packages lint limits swift-tests examples experiments python-tests || exit 1; \
 	after=$$(git status --porcelain 2>/dev/null); \
 	if [ "$$before" != "$$after" ]; then echo "the tests left files behind:"; echo "$$after"; exit 1; fi
 
@@ -48,6 +48,10 @@ swift-tests:
 	@$(STEP) "swift test" --show "Test run with|Executed [1-9]" swift test -c release --skip-build
 	@if [ -f Benchmarks/Package.swift ]; then \
 	  $(STEP) "build of Benchmarks" swift build -c release --package-path Benchmarks; fi
+
+examples:
+	@mkdir -p .build/examples
+	@cd .build/examples && ../../$(STEP) "examples" --show "^accuracy" ../release/TrainNetwork
 
 experiments:
 	@$(STEP) "papers, small" $(FENCHEL) reproduce all --quick --quiet --output .build/experiments

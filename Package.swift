@@ -65,7 +65,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
-      resources: [.copy("Oracle"), .copy("Baselines/Fixtures")],
+      resources: [.copy("Oracle"), .copy("Baselines/Fixtures"), .copy("Export/Golden")],
       swiftSettings: strict),
     .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "Fenchel"], swiftSettings: strict),
     .testTarget(

@@ -33,7 +33,7 @@ extension Outcome {
       if case .badPath = error.reason { self = .usage } else { self = .resources }
     case let error as DataError:
       switch error {
-      case .ambiguousTask: self = .usage
+      case .ambiguousTask, .option: self = .usage
       case .tooLarge: self = .resources
       default: self = .badData
       }
@@ -42,6 +42,7 @@ extension Outcome {
     case TrainingError.solver, TrainingError.solverOfModel, TrainingError.lossOfModel,
       TrainingError.sharedNeurons, TrainingError.solverOfSharedNeurons:
       self = .usage
+    case LossError.parameter: self = .usage
     case is TrainingError, is LossError, is BatchNormalisationError: self = .badData
     case PatternError.memory, PatchError.memory: self = .resources
     case ForecastError.tooShort, ForecastError.constant: self = .badData

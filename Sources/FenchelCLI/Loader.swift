@@ -62,6 +62,11 @@ struct Loader {
 
   var memoryLimit: Int { settings.memoryLimit }
 
+  /// The part of the data that a trained model is asked about: the test part of a known set that has one.
+  static func partToScore(_ source: String) -> DataPart {
+    DataCatalogue.entry(source)?.testRows == nil ? .train : .test
+  }
+
   /// The data of a table read as a model's schema says.
   static func dataset(
     _ location: String, schema: Schema, _ reading: ReadingOptions, _ printing: OutputOptions,
@@ -80,7 +85,7 @@ struct Loader {
     options.categorical = commaSeparated(columns.categorical)
     options.imputesMedian = columns.impute == .median
     options.weights = columns.weights
-    options.classWeights = try columns.classWeight.map { try ClassWeights($0) }
+    options.classWeights = try columns.classWeights()
     options.task = columns.task.flatMap { LearningTask(rawValue: $0.rawValue) }
     return options
   }

@@ -11,6 +11,13 @@ enum Outputs {
     }
   }
 
+  /// What will be said of a file once it is written, in the width of labels.
+  static func verb(for path: String) -> String {
+    var info = stat()
+    let isThere = stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
+    return isThere ? "replaced     " : "written      "
+  }
+
   private static func isSameFile(_ first: String, _ second: String) -> Bool {
     var (a, b) = (stat(), stat())
     guard stat(first, &a) == 0, stat(second, &b) == 0 else { return false }

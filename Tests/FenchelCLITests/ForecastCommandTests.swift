@@ -82,7 +82,7 @@ import Testing
       for (arguments, code, message) in [
         ("s.csv --window 0", 2, "--window 0"), ("s.csv --window -1", 2, "--window"),
         ("s.csv --window x", 2, "--window"), ("s.csv --horizon 0", 2, "--horizon 0"),
-        ("s.csv --samples 0", 2, "--samples 0"), ("s.csv --samples 61", 3, "60"),
+        ("s.csv --samples 0", 2, "--samples 0"), ("s.csv --samples 61", 2, "60"),
         ("s.csv --test 0", 2, "--test"), ("s.csv --test 1", 2, "--test"), ("s.csv --test nan", 2, "--test"),
         ("s.csv --window 3 --column amp", 3, "volt"), ("s.csv --window 3 --column 4", 3, "0 to 0"),
         ("short.csv --window 15", 3, "20 samples are too few"), ("s.csv --window 1000000000", 3, "too few"),

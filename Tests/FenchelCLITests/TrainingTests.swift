@@ -159,6 +159,63 @@ import Testing
     }
   }
 
+  @Test func aModelThatWasThereIsSaidToBeReplaced() throws {
+    try CommandLineTool.inFolder { tool in
+      try writeData(tool)
+      for word in ["written      m", "replaced     m"] {
+        let result = try tool.run("train", "data.csv", "--patterns", "10", "-o", "m")
+        #expect(result.code == 0 && result.output.hasSuffix(word + "\n"), "\(result.output)")
+      }
+      let cv = try tool.run("cv", "data.csv", "--folds", "2", "--ratios", "0.5", "--patterns", "5", "-o", "m")
+      #expect(cv.code == 0 && cv.output.hasSuffix("replaced     m\n"), "\(cv.output)")
+    }
+  }
+
+  @Test func lossParametersFromTheCommandLineAndAConfigFile() throws {
+    try CommandLineTool.inFolder { tool in
+      try tool.write("loss: quantile\nquantile: 0.8\npatterns: 20\nmodel: gated-relu\n", to: "run.yaml")
+      let result = try tool.run("train", "diabetes", "--config", "run.yaml", "-o", "m", "--json", "--quiet")
+      #expect(result.code == 0, "\(result.error)")
+      let settings = try #require(try json(result.output)["settings"] as? [String: Any])
+      #expect((settings["lossParameters"] as? [String: Any])?["tau"] as? Double == 0.8)
+      #expect(try tool.run("verify", "m", "diabetes").code == 0)
+      let other = try tool.run(
+        "train", "diabetes", "--loss", "huber", "--huber-delta", "0.25", "--patterns", "5", "-o", "h",
+        "--json", "--quiet")
+      #expect(other.code == 0, "\(other.error)")
+      #expect(try ModelFile(contentsOf: tool.path("h")).settings.lossParameters?.δ == 0.25)
+      #expect(try tool.run("verify", "h", "diabetes").code == 0)
+    }
+  }
+
+  /// The whole command has the limit, not each of its trainings.
+  @Test func theTimeLimitOfAPathAndACrossValidation() throws {
+    try CommandLineTool.inFolder { tool in
+      let long =
+        "digits --model gated-relu --patterns 60 --solver fista --tolerance 1e-13 --precision double --steps 40 --time-limit 1 --quiet"
+      let path = try tool.shell("exec \"$FENCHEL\" path \(long) --json")
+      #expect(path.code == 5, "\(path.error)")
+      let report = try json(path.output)
+      #expect((1..<40).contains((report["points"] as? [Any])?.count ?? 0) && report["planned"] as? Int == 40)
+      #expect(report["seconds"] as? Double ?? .infinity < 15, "forty trainings of a second each are 40 s")
+      let cv = try tool.shell("exec \"$FENCHEL\" cv \(long) --folds 2 -o m")
+      #expect(
+        cv.code == 5 && cv.output.contains("of 40 candidates before the limit"), "\(cv.output)\(cv.error)")
+      #expect(try ModelFile(contentsOf: tool.path("m")).settings.timeLimit == 1)
+    }
+  }
+
+  @Test(.enabled(if: DataCatalogue.entry("mnist")?.folder != nil, "mnist is not here (set FENCHEL_DATA)"))
+  func predictionsOfAKnownSetAreOfItsTestPart() throws {
+    try CommandLineTool.inFolder { tool in
+      let training = try tool.run(
+        "train", "mnist", "--model", "mlp", "--hidden", "5", "--epochs", "1", "-o", "m", "--quiet")
+      #expect(training.code == 0, "\(training.error)")
+      let result = try tool.run("predict", "m", "mnist")
+      #expect(result.code == 0 && result.output.count { $0 == "\n" } == 10_001, "\(result.error)")
+    }
+  }
+
   @Test func aPathAndACrossValidation() throws {
     try CommandLineTool.inFolder { tool in
       try writeData(tool)

@@ -53,6 +53,38 @@ import Testing
       ["train", "iris", "--model", "batch-norm", "--normalise", "after", "--solver", "interior-point"],
       "take auto"
     ),
+    (["train", "iris", "--class-weight", "x"], "not of the form class=weight"),
+    (["train", "iris", "--class-weight", "setosa=-1"], "a number of at least 0"),
+    (["train", "iris", "--class-weight", "setosa=1,setosa=2"], "appears twice"),
+    (["train", "iris", "--class-weight", "rose=2"], "iris has no class \"rose\""),
+    (
+      ["train", "iris", "--class-weight", "setosa=0,versicolor=0,virginica=0"],
+      "--class-weight: all rows of iris weigh nothing"
+    ),
+    (["train", "diabetes", "--class-weight", "balanced"], "weights of classes need classes"),
+    (["path", "iris", "--class-weight", "setosa"], "not of the form class=weight"),
+    (["verify", "m", "iris", "--class-weight", "setosa"], "not of the form class=weight"),
+    (["verify", "m", "iris", "--test", "1.5"], "between 0 and 1"),
+    (["verify", "m", "iris", "--test", "nan"], "between 0 and 1"),
+    (["train", "iris", "--test", "0.0001"], "leaves one part empty"),
+    (["cv", "iris", "--folds", "151"], "151 folds of 150 rows"),
+    (["forecast", "diabetes", "--samples", "100000"], "--samples: 100000 of a signal that has 442"),
+    (["train", "diabetes", "--huber-delta", "1"], "give --loss huber"),
+    (["train", "diabetes", "--loss", "huber", "--huber-delta", "0"], "--huber-delta 0.0 must be"),
+    (["train", "diabetes", "--loss", "huber", "--huber-delta", "-1"], "--huber-delta -1.0 must be"),
+    (["train", "diabetes", "--loss", "huber", "--huber-delta", "nan"], "--huber-delta nan must be"),
+    (["train", "diabetes", "--loss", "huber", "--huber-delta", "x"], "--huber-delta"),
+    (["train", "diabetes", "--loss", "huber", "--quantile", "0.5"], "give --loss quantile"),
+    (["train", "diabetes", "--quantile", "0.5"], "give --loss quantile"),
+    (["train", "diabetes", "--loss", "quantile", "--quantile", "1"], "must lie between 0 and 1"),
+    (["train", "diabetes", "--loss", "quantile", "--quantile", "0"], "must lie between 0 and 1"),
+    (["train", "diabetes", "--loss", "quantile", "--quantile", "nan"], "must lie between 0 and 1"),
+    (["path", "diabetes", "--quantile", "0.5"], "give --loss quantile"),
+    (["train", "iris", "--precision", "float"], "--precision float is not for the model relu"),
+    (
+      ["train", "iris", "--model", "three-layer", "--precision", "float"],
+      "--precision float is not for the model three-layer"
+    ),
     (["train", "digits", "--run", "r", "--output", "m"], "exclude each other"),
     (["train", "digits", "--kernel", "3"], "--kernel is not for the model relu; take --model cnn"),
     (["train", "digits", "--model", "mlp", "--padding", "1"], "take --model cnn"),
@@ -191,10 +223,20 @@ import Testing
     }
   }
 
+  /// More than a pipe holds, so that the program is still writing when its reader has gone.
   @Test func aReaderThatLeavesEndsTheProgramQuietly() throws {
     try CommandLineTool.inFolder { tool in
-      let result = try tool.shell("\"$FENCHEL\" train --help | head -1")
-      #expect(result.error.isEmpty)
+      let training = try tool.run(
+        "train", "digits", "--model", "gated-relu", "--patterns", "3", "--lambda-ratio", "0.5", "-o", "m",
+        "--quiet")
+      #expect(training.code == 0, "\(training.error)")
+      let whole = try tool.run("predict", "m", "digits", "--probabilities")
+      #expect(whole.code == 0 && whole.output.utf8.count > 2 << 16)
+      let result = try tool.shell(
+        "{ \"$FENCHEL\" predict m digits --probabilities; echo $? > code; } | head -1")
+      #expect(result.error.isEmpty, "\(result.error)")
+      #expect(result.output == whole.output.prefix { $0 != "\n" } + "\n")
+      #expect(tool.contents("code") == Data("141\n".utf8), "128 and SIGPIPE")
     }
   }
 

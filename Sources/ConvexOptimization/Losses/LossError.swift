@@ -16,6 +16,19 @@ public enum LossError: Error, Equatable, CustomStringConvertible, Sendable {
   /// A parameter of the loss, such as δ, lies outside its range.
   case parameter(name: String, value: Double, allowed: String)
 
+  /// The same error where row k is number `numbers[k]` of the data that the rows are a part of.
+  public func renumbered(_ numbers: [Int]) -> LossError {
+    switch self {
+    case .nonFiniteTarget(let row, let column): .nonFiniteTarget(row: numbers[row], column: column)
+    case .nonFiniteWeight(let row): .nonFiniteWeight(row: numbers[row])
+    case .negativeWeight(let row, let weight): .negativeWeight(row: numbers[row], weight: weight)
+    case .label(let row, let column, let value, let allowed):
+      .label(row: numbers[row], column: column, value: value, allowed: allowed)
+    case .rowSum(let row, let sum): .rowSum(row: numbers[row], sum: sum)
+    case .weightCount, .parameter: self
+    }
+  }
+
   public var description: String {
     switch self {
     case .weightCount(let weights, let samples):

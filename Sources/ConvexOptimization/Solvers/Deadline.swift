@@ -9,8 +9,8 @@ public struct Deadline: Sendable {
 
   /// In some seconds from now, or when a caller asks for it.
   public init(in seconds: Double?, cancellation: Cancellation? = nil) {
-    // Beyond some centuries a Duration overflows.
-    moment = seconds.map { ContinuousClock().now + .seconds(min(max($0, 0), 1e9)) }
+    // Beyond some centuries a Duration overflows; what is no number leaves no time.
+    moment = seconds.map { ContinuousClock().now + .seconds($0 > 0 ? min($0, 1e9) : 0) }
     self.cancellation = cancellation
   }
 
@@ -39,4 +39,10 @@ public struct Deadline: Sendable {
 extension Limits {
   /// The deadline of a run that starts now.
   public var deadline: Deadline { Deadline(in: seconds, cancellation: cancellation) }
+
+  /// Why a run of these limits must end now, given its deadline; nil where it may go on.
+  package func interruption(at deadline: Deadline) -> Status? {
+    guard deadline.hasPassed else { return nil }
+    return cancellation?.isRequested == true ? .cancelled : .stoppedAtLimit(.time)
+  }
 }

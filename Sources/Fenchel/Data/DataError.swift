@@ -8,6 +8,8 @@ public enum DataError: Error, CustomStringConvertible, Sendable, Equatable {
   case malformed(Location, String)
   /// The data are well formed but do not fit what is asked of them.
   case unsuitable(source: String, String)
+  /// An option, or the setting that it stands for, cannot be meant: whatever the data are, or of data like these.
+  case option(String, String)
   /// The target could be classes as well as numbers, and nobody said which.
   case ambiguousTask(source: String, String)
   /// More memory is needed than the limit allows.
@@ -20,6 +22,7 @@ public enum DataError: Error, CustomStringConvertible, Sendable, Equatable {
       return "\(printable(source)): the folder holds no data set that is known (a test part)"
     case .malformed(let location, let problem): return "\(location): \(problem)"
     case .unsuitable(let source, let problem): return "\(printable(source)): \(problem)"
+    case .option(let name, let problem): return "\(name): \(problem)"
     case .ambiguousTask(let source, let problem): return "\(printable(source)): \(problem)"
     case .tooLarge(let source, let what, let bytes, let limit):
       return

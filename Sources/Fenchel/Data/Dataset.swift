@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 /// Features, targets and weights as numbers, with the schema that made them.
@@ -13,6 +14,8 @@ public struct Dataset<Element: Scalar>: Sendable {
   /// Where the data came from, and the SHA-256 of the bytes read.
   public var source: String
   public var sha256: String
+  /// Number of each row in the data as read, counted from 0, for messages; nil where these are all rows in order.
+  var rowNumbers: [Int]?
 
   public var rows: Int { features.rows }
 
@@ -20,7 +23,7 @@ public struct Dataset<Element: Scalar>: Sendable {
   public func converted<Other: Scalar>(to type: Other.Type) -> Dataset<Other> {
     Dataset<Other>(
       features: features.converted(to: type), targets: targets, sampleWeights: sampleWeights, schema: schema,
-      notices: notices, source: source, sha256: sha256)
+      notices: notices, source: source, sha256: sha256, rowNumbers: rowNumbers)
   }
 
   /// The rows with the given indices, in that order.
@@ -29,7 +32,15 @@ public struct Dataset<Element: Scalar>: Sendable {
     result.features = features.selectingRows(indices)
     result.targets = targets.selectingRows(indices)
     result.sampleWeights = indices.map { sampleWeights[$0] }
+    result.rowNumbers = indices.map { rowNumbers?[$0] ?? $0 }
     return result
+  }
+}
+
+extension Dataset {
+  /// Runs `body`, whose errors count rows of these data, so that they name rows of the data as read.
+  func namingRows<Value>(_ body: () throws(LossError) -> Value) throws(LossError) -> Value {
+    do { return try body() } catch { throw rowNumbers.map(error.renumbered) ?? error }
   }
 }
 

@@ -21,7 +21,7 @@ enum SampleWeights {
 
   /// Multiplies the weights by those of the classes.
   ///
-  /// Errors: `DataError.unsuitable` for a class that does not exist, and when all weights become zero.
+  /// Errors: `DataError.option` for a class that does not exist, and when all weights become zero or infinite.
   static func apply(
     _ classWeights: ClassWeights, to weights: inout [Double], indices: [Int32], schema: Schema, source: String
   ) throws {
@@ -37,9 +37,9 @@ enum SampleWeights {
     case .factors(let given):
       for (name, factor) in given {
         guard let index = schema.classes.firstIndex(of: name) else {
-          throw DataError.unsuitable(
-            source: source,
-            "--class-weight names class \(quoted(name)); the classes are \(listed(schema.classes, atMost: 20))"
+          throw DataError.option(
+            "--class-weight",
+            "\(printable(source)) has no class \(quoted(name)); the classes are \(listed(schema.classes, atMost: 20))"
           )
         }
         factors[index] = factor
@@ -47,8 +47,8 @@ enum SampleWeights {
     }
     for (row, index) in indices.enumerated() { weights[row] *= factors[Int(index)] }
     guard weights.contains(where: { $0 > 0 }), weights.allSatisfy(\.isFinite) else {
-      throw DataError.unsuitable(
-        source: source, "with these class weights all rows weigh nothing, or infinitely much")
+      throw DataError.option(
+        "--class-weight", "all rows of \(printable(source)) weigh nothing, or infinitely much")
     }
   }
 }

@@ -30,10 +30,13 @@ extension Schema {
     var dataset = Dataset(
       features: features, targets: .none, sampleWeights: weights, schema: self,
       notices: table.notices + matched.notices + notices, source: table.source, sha256: table.sha256)
+    dataset.rowNumbers = table.numbersOfRows
     if policy == .required { dataset.targets = try targetValues(matched.targets, table, weights) }
     if let classWeights {
       guard case .classes(let indices, _) = dataset.targets else {
-        throw DataError.unsuitable(source: table.source, "class weights need classes; the task is regression")
+        throw DataError.option(
+          "--class-weight",
+          "weights of classes need classes; the task of \(printable(table.source)) is regression")
       }
       try SampleWeights.apply(
         classWeights, to: &dataset.sampleWeights, indices: indices, schema: self, source: table.source)
@@ -48,7 +51,8 @@ extension Schema {
       return [Double](repeating: 1, count: table.rows)
     }
     var single = Table(source: table.source, names: [role.name], columns: [column])
-    (single.lines, single.firstLine, single.firstRow) = (table.lines, table.firstLine, table.firstRow)
+    (single.lines, single.firstLine) = (table.lines, table.firstLine)
+    (single.rowNumbers, single.firstRow) = (table.rowNumbers, table.firstRow)
     return try SampleWeights.column(0, of: single, isPart: isPart)
   }
 

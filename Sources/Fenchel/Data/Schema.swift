@@ -142,7 +142,7 @@ public enum ClassWeights: Sendable, Equatable {
 
   /// Reads `balanced` or `class=w,class=w,…`.
   ///
-  /// Errors: `DataError.unsuitable` for anything else.
+  /// Errors: `DataError.option` for anything else.
   public init(_ text: String) throws {
     guard text != "balanced" else {
       self = .balanced
@@ -151,17 +151,17 @@ public enum ClassWeights: Sendable, Equatable {
     var factors: [String: Double] = [:]
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let equals = part.lastIndex(of: "=") else {
-        throw DataError.unsuitable(
-          source: "--class-weight", "\(quoted(part)) is not of the form class=weight (or balanced)")
+        throw DataError.option(
+          "--class-weight", "\(quoted(part)) is not of the form class=weight (or balanced)")
       }
       let name = String(part[..<equals])
       let (value, outcome) = DecimalNumber.parse(String(part[part.index(after: equals)...]))
       guard outcome == .number, value >= 0 else {
-        throw DataError.unsuitable(
-          source: "--class-weight", "the weight of class \(quoted(name)) must be a number of at least 0")
+        throw DataError.option(
+          "--class-weight", "the weight of class \(quoted(name)) must be a number of at least 0")
       }
       guard factors.updateValue(value, forKey: name) == nil else {
-        throw DataError.unsuitable(source: "--class-weight", "class \(quoted(name)) appears twice")
+        throw DataError.option("--class-weight", "class \(quoted(name)) appears twice")
       }
     }
     self = .factors(factors)

@@ -11,10 +11,10 @@ public struct Split: Sendable, Equatable {
   /// Holds back about `fraction` of the rows, in (0, 1), of each class (`strata`: the class of each row) or of all.
   /// Every class keeps at least one row for training. Indices rise in both parts.
   ///
-  /// Errors: `DataError.unsuitable` when the fraction is out of range or leaves a part empty.
+  /// Errors: `DataError.option` when the fraction is out of range or leaves a part empty.
   public init(rows: Int, testFraction fraction: Double, seed: UInt64, strata: [Int32]? = nil) throws {
     guard fraction > 0, fraction < 1 else {
-      throw DataError.unsuitable(source: "--test", "the fraction must lie between 0 and 1, not \(fraction)")
+      throw DataError.option("--test", "the fraction must lie between 0 and 1, not \(fraction)")
     }
     var test: [Int] = []
     for group in Self.groups(rows: rows, seed: seed, strata: strata) {
@@ -22,8 +22,8 @@ public struct Split: Sendable, Equatable {
       test += group.prefix(min(wanted, group.count - 1))
     }
     guard !test.isEmpty, test.count < rows else {
-      throw DataError.unsuitable(
-        source: "--test", "a fraction of \(fraction) of \(counted(rows, "row")) leaves one part empty")
+      throw DataError.option(
+        "--test", "a fraction of \(fraction) of \(counted(rows, "row")) leaves one part empty")
     }
     let held = Set(test)
     self.test = test.sorted()
@@ -37,11 +37,11 @@ public struct Split: Sendable, Equatable {
 
   /// The k splits of a cross-validation: every row is tested once, the classes are spread evenly.
   ///
-  /// Errors: `DataError.unsuitable` unless 2 ≤ k ≤ rows.
+  /// Errors: `DataError.option` unless 2 ≤ k ≤ rows.
   public static func folds(_ k: Int, rows: Int, seed: UInt64, strata: [Int32]? = nil) throws -> [Split] {
     guard k >= 2, k <= rows else {
-      throw DataError.unsuitable(
-        source: "--folds",
+      throw DataError.option(
+        "--folds",
         "\(k) folds of \(counted(rows, "row")): there must be at least 2 and at most one a row")
     }
     var fold = [Int](repeating: 0, count: rows)

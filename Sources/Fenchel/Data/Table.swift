@@ -28,6 +28,8 @@ public struct Table: Sendable {
   package var firstLine: Int?
   /// Number of row 0 in the data that the table is a part of, counted from 0.
   package var firstRow = 0
+  /// Number of each row in the data that the table is a part of, counted from 0; nil where it is `firstRow` + row.
+  package var rowNumbers: [Int]?
 
   public init(
     source: String, sha256: String = "", names: [String]? = nil, columns: [Column],
@@ -57,7 +59,15 @@ public struct Table: Sendable {
   }
 
   /// "row 17" counted from 1, for files that have no lines.
-  package func rowLabel(_ row: Int) -> String { "row \(firstRow + row + 1)" }
+  package func rowLabel(_ row: Int) -> String { "row \(number(ofRow: row) + 1)" }
+
+  /// The number of a row in the data that the table is a part of, counted from 0.
+  private func number(ofRow row: Int) -> Int { rowNumbers?[row] ?? firstRow + row }
+
+  /// All of these, nil where they are 0, 1, ….
+  var numbersOfRows: [Int]? {
+    rowNumbers ?? (firstRow == 0 ? nil : Array(firstRow..<firstRow + rows))
+  }
 
   /// The index of a column given by its name, or else by its position: from 0, or from the end if negative.
   ///
@@ -74,7 +84,7 @@ public struct Table: Sendable {
     throw DataError.unsuitable(source: source, "there is no column \(quoted(reference)): \(known)")
   }
 
-  /// A table of the rows with the given indices, in that order. Cost: rows times columns.
+  /// A table of the rows with the given indices, in that order; messages name them as rows of this table's data. Cost: rows times columns.
   public func selectingRows(_ indices: [Int]) -> Table {
     var result = self
     var shared: (original: Int, array: NumericArray)?
@@ -90,6 +100,7 @@ public struct Table: Sendable {
     result.rows = indices.count
     result.lines = indices.map { location(ofRow: $0).line ?? 0 }
     if firstLine == nil { result.lines = nil }
+    result.rowNumbers = indices.map { number(ofRow: $0) }
     return result
   }
 }

@@ -6,20 +6,23 @@ public struct PathReport: Codable, Sendable, Equatable {
   public var loss: LossKind
   public var lambdaMax: Double
   public var points: [Point]
+  /// Points that were asked for; a limit may have left fewer.
+  public var planned: Int
   public var seconds: Double
   public var settings: TrainingSettings
   public var environment: TrainingReport.EnvironmentSummary
   public var data: TrainingReport.DataSummary
 
   public init(
-    model: ModelKind, loss: LossKind, lambdaMax: Double, points: [Point], seconds: Double,
-    settings: TrainingSettings, environment: TrainingReport.EnvironmentSummary,
+    model: ModelKind, loss: LossKind, lambdaMax: Double, points: [Point], planned: Int,
+    seconds: Double, settings: TrainingSettings, environment: TrainingReport.EnvironmentSummary,
     data: TrainingReport.DataSummary
   ) {
     self.model = model
     self.loss = loss
     self.lambdaMax = lambdaMax
     self.points = points
+    self.planned = planned
     self.seconds = seconds
     self.settings = settings
     self.environment = environment
@@ -61,6 +64,8 @@ public struct CrossValidationReport: Codable, Sendable, Equatable {
   /// What is compared, such as `accuracy` or `rmse`.
   public var score: String
   public var candidates: [Candidate]
+  /// Candidates that were to be compared; a limit may have left fewer.
+  public var planned: Int
   /// Index of the chosen candidate.
   public var best: Int
   public var seconds: Double
@@ -68,11 +73,13 @@ public struct CrossValidationReport: Codable, Sendable, Equatable {
   public var report: TrainingReport
 
   public init(
-    folds: Int, score: String, candidates: [Candidate], best: Int, seconds: Double, report: TrainingReport
+    folds: Int, score: String, candidates: [Candidate], planned: Int, best: Int, seconds: Double,
+    report: TrainingReport
   ) {
     self.folds = folds
     self.score = score
     self.candidates = candidates
+    self.planned = planned
     self.best = best
     self.seconds = seconds
     self.report = report

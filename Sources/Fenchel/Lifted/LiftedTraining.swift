@@ -92,11 +92,11 @@ public struct LiftedTraining<Element: Scalar> {
   /// - Throws: `LiftedError` for settings that fit no model; `LossError` for targets outside of the loss's domain.
   public func run(
     from network: FeedForward<Element>, x: Matrix<Element>, targets: Matrix<Element>, weights: [Element],
-    loss kind: LossKind
+    loss kind: LossKind, parameters: LossParameters = LossParameters()
   ) throws -> Outcome {
     try check(network, inputs: x.columns, outputs: targets.columns)
     let record = RunRecord(after: checkpoints?.earlierSeconds ?? 0)
-    let loss = try kind.makeLoss(targets: targets, weights: weights)
+    let loss = try kind.makeLoss(targets: targets, weights: weights, parameters: parameters)
     guard let batchSize = settings.batchSize, form == .fenchel else {
       return try sweep(network, x, loss, kind, record)
     }

@@ -162,6 +162,7 @@ public struct Forecasting {
     var own = TrainingSettings()
     (own.model, own.layers, own.seed, own.loss) = (.mlp, layers, seed, training.loss)
     (own.bias, own.standardise, own.precision) = (training.bias, training.standardise, training.precision)
+    own.lossParameters = training.lossParameters
     (own.timeLimit, own.maxMemory) = (training.timeLimit, training.maxMemory)
     let trained = try train(data, settings: own, cancellation: cancellation, progress: progress)
     let network = trained.model.network

@@ -35,14 +35,17 @@ struct StreamedProblem {
       scaling = try Self.scaling(data, kind, settings.model, width, isInterrupted)
     }
     frame = ProblemFrame(
-      kind: kind, hasBias: settings.bias, features: scaling.features, targets: scaling.targets,
-      schema: data.schema, sha256: data.table.sha256, rows: data.rows)
+      kind: kind, parameters: settings.parameters, hasBias: settings.bias, features: scaling.features,
+      targets: scaling.targets, schema: data.schema, sha256: data.table.sha256, rows: data.rows)
     var fingerprint = try frame.fingerprint
     var check = ProblemCheck(source: data.table.source)
     var masses = (float: 0.0, double: 0.0)
-    try Self.pass(data, isInterrupted) { part in
+    try Self.pass(data, isInterrupted) { [frame] part in
       let y = scaling.targets.applied(to: try TrainingProblem.targets(part, kind))
       try check.add(scaling.features.applied(to: part.features), y, part.sampleWeights)
+      _ = try part.namingRows { () throws(LossError) in
+        try frame.kind.makeLoss(targets: y, weights: part.sampleWeights, parameters: frame.parameters)
+      }
       fingerprint.add(y, weights: part.sampleWeights)
       for weight in part.sampleWeights {
         masses.float += Double(Float(weight))

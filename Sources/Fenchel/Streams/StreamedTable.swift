@@ -42,6 +42,7 @@ public struct StreamedTable: Sendable {
   package func table(of rows: some RandomAccessCollection<Int>) throws -> Table {
     var table = try table(rows.count) { try $0.bytes(of: rows) }
     table.lines = frame.firstLine.map { first in rows.map { first + $0 } }
+    table.rowNumbers = Array(rows)
     return table
   }
 

@@ -14,6 +14,8 @@ struct CertifiedNetwork {
   var iterations: Int
   /// What `verify` needs beside the data.
   var tensors: [String: Tensor]
+  /// Arithmetic that the solver began with.
+  var precision = Precision.double
   /// Of programs over activation patterns.
   var patterns: TrainingReport.Patterns?
   var heuristicViolation: Double?
@@ -123,7 +125,8 @@ extension Fit {
     return CertifiedNetwork(
       network: network, objective: objective.value(of: network, on: problem.inputs), λ: program.λ, λMax: λMax,
       certificate: solution.certificate, status: solution.status, iterations: solution.iterations,
-      tensors: tensors, patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
+      tensors: tensors, precision: precision,
+      patterns: .init(count: program.patterns.count, exact: program.patterns.isExact),
       heuristicViolation: heuristicViolation, globalBound: globalBound, phases: phases)
   }
 

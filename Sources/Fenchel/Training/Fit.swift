@@ -8,6 +8,8 @@ public struct Fit: Sendable {
   /// The least λ at which the zero network is optimal: exact over the program's patterns, or an upper bound where the
   /// time limit came first; found by search where patterns are refined; 0 where all that is found is rounding.
   public var λMax: Double
+  /// Arithmetic that the solver began with; Double goes on where single precision ends early.
+  public var precision = Precision.double
   /// Whether neurons feed all outputs: then the solution is one of the `NuclearProgram`.
   public var sharesNeurons = false
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
@@ -54,17 +56,21 @@ public struct Fitting {
       throw TrainingError.sharedNeurons(settings.model)
     }
     if case .refine = settings.patterns, isConstrained { return try refine() }
-    let patterns = try earlier?.program.patterns ?? fixedPatterns()
-    if settings.sharesNeurons { return try nuclearFit(program(patterns, λ: 1), after: earlier) }
-    let (λMax, seconds) = try timed { try earlier?.λMax ?? largestUsefulλ(patterns) }
+    let deadline = limits.deadline
+    let patterns = try earlier?.program.patterns ?? fixedPatterns(deadline)
+    if settings.sharesNeurons {
+      return try nuclearFit(program(patterns, λ: 1), after: earlier, deadline)
+    }
+    let λMax = try earlier?.λMax ?? largestUsefulλ(patterns, deadline)
     let program = try program(patterns, λ: λ(λMax))
     var limits = limits
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.seconds = deadline.secondsLeft
     let solving = ProgramSolving(
       solver: settings.solver, precision: settings.precision, limits: limits,
       maximumBytes: settings.memoryLimit, progress: progress)
     let solution = try solving.solve(program, from: earlier?.solution.point)
-    return Fit(program: program, solution: solution, λMax: λMax)
+    return Fit(
+      program: program, solution: solution, λMax: λMax, precision: solving.precision(of: program))
   }
 
   private func refine() throws -> Fit {
@@ -101,17 +107,21 @@ public struct Fitting {
       patterns: patterns, isConstrained: isConstrained, pooling: problem.pooling)
   }
 
-  func fixedPatterns() throws -> ActivationPatterns {
+  /// The patterns that the settings name; where the deadline comes first, those found by then.
+  func fixedPatterns(_ deadline: Deadline) throws -> ActivationPatterns {
     switch settings.patterns {
-    case .exact: try .enumerated(problem.x)
-    case .sampled(let count): try sampledPatterns(count)
+    case .exact: try .enumerated(problem.x, deadline: deadline)
+    case .sampled(let count): try sampledPatterns(count, deadline)
     case .gates(let gates): try .given(widened(gates), for: problem.x, deduplicated: true)
-    case .refine: try sampledPatterns(defaultSample)
+    case .refine: try sampledPatterns(defaultSample, deadline)
     }
   }
 
-  private func sampledPatterns(_ count: Int) throws(PatternError) -> ActivationPatterns {
-    try .sampled(problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
+  private func sampledPatterns(
+    _ count: Int, _ deadline: Deadline
+  ) throws(PatternError) -> ActivationPatterns {
+    try .sampled(
+      problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit, deadline: deadline)
   }
 
   /// Patterns sampled where nothing else is said of gated networks, for which refinement means nothing (their patterns are
@@ -136,10 +146,10 @@ public struct Fitting {
   }
 
   /// λ_max over given patterns: the largest dual norm of −∇ℓ(0), or past the time limit an upper bound on it.
-  private func largestUsefulλ(_ patterns: ActivationPatterns) throws -> Double {
+  private func largestUsefulλ(_ patterns: ActivationPatterns, _ deadline: Deadline) throws -> Double {
     let θ = residualAtZero
     let program = try program(patterns, λ: 1)
-    let pricing = GroupPricing(program, deadline: limits.deadline)
+    let pricing = GroupPricing(program, deadline: deadline)
     return beyondRounding(pricing.largestNorm(θ: θ), θ: θ, program.x)
   }
 

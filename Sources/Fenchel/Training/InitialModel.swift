@@ -88,6 +88,8 @@ public struct InitialModel: Sendable {
     guard settings.bias || !hasBias else { throw InitialModelError.bias(source) }
     settings.layers = wanted
     settings.layers?.initialModel = source
+    settings.lossParameters =
+      settings.lossParameters ?? (settings.loss == nil ? model.report.settings.lossParameters : nil)
     settings.loss = settings.loss ?? model.report.loss
     settings.standardise = isScaled
     return settings

@@ -183,7 +183,8 @@ struct LayerTraining {
     var training: LiftedTraining<Element> = liftedTraining(form, lifted, checkpoints)
     training.changes = { try changed($0, settings.layers) }
     return try training.run(
-      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind)
+      from: start, x: samples.x, targets: samples.targets, weights: samples.weights, loss: problem.kind,
+      parameters: problem.parameters)
   }
 
   private func liftedTraining<Element: Scalar>(
@@ -216,7 +217,7 @@ struct LayerTraining {
     steps: Int
   ) throws -> [DualEstimate] {
     var dual = try LagrangianDual(
-      x: samples.x, loss: problem.kind.makeLoss(targets: samples.targets, weights: samples.weights),
+      x: samples.x, loss: problem.makeLoss(samples.targets, weights: samples.weights),
       kind: problem.kind, activations: network.activations,
       λ: lifted.weights(of: network, .fenchel), ρ: lifted.ridges(layers: network.activations.count))
     dual.isInterrupted = { cancellation?.isRequested == true || secondsLeft == 0 }

@@ -7,6 +7,8 @@ public struct PolynomialFit: Sendable {
   public var solution: Solution<PolynomialPoint>
   /// The least λ at which the zero network is optimal; 0 where that may be rounding.
   public var λMax: Double
+  /// Arithmetic that the solver began with; Double goes on where single precision ends early.
+  public var precision = Precision.double
 
   func certified(for problem: TrainingProblem) throws -> CertifiedNetwork {
     let network = try program.decode(solution.point, hasBias: problem.hasBias)
@@ -14,7 +16,7 @@ public struct PolynomialFit: Sendable {
     return CertifiedNetwork(
       network: network, objective: objective.value(of: network, on: problem.inputs), λ: program.λ, λMax: λMax,
       certificate: solution.certificate, status: solution.status, iterations: solution.iterations,
-      tensors: ["theta": Tensor(solution.dualPoint.θ)])
+      tensors: ["theta": Tensor(solution.dualPoint.θ)], precision: precision)
   }
 }
 
@@ -52,8 +54,13 @@ public struct PolynomialFitting {
       cancellation: cancellation)
     limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
     limits.certificateInterval = .max  // the solver knows its own gap
-    let solution = try solve(program, from: earlier?.solution.point, limits)
-    return PolynomialFit(program: program, solution: solution, λMax: λMax)
+    let usesFloat =
+      settings.precision == .float && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
+    let solution = try limits.solving(
+      inFloat: usesFloat, from: earlier?.solution.point,
+      { try drive(program, from: $0, Float.self, $1) }, { try drive(program, from: $0, Double.self, $1) })
+    return PolynomialFit(
+      program: program, solution: solution, λMax: λMax, precision: limits.precision(inFloat: usesFloat))
   }
 
   private func largestλ() throws -> Double {
@@ -66,16 +73,6 @@ public struct PolynomialFitting {
     try PolynomialProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
       activation: settings.activation)
-  }
-
-  private func solve(
-    _ program: PolynomialProgram, from start: PolynomialPoint?, _ limits: Limits
-  ) throws -> Solution<PolynomialPoint> {
-    let usesFloat =
-      settings.precision == .float && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
-    return try limits.solving(
-      inFloat: usesFloat, from: start,
-      { try drive(program, from: $0, Float.self, $1) }, { try drive(program, from: $0, Double.self, $1) })
   }
 
   private func drive<Element: Scalar>(

@@ -28,16 +28,17 @@ extension Fitting {
     guard settings.solver != .interiorPoint else {
       throw TrainingError.solverOfModel(settings.solver, settings.model)
     }
-    let ((unit, λMax), seconds) = try timed {
+    let deadline = limits.deadline
+    let (unit, λMax) = try {
       if let earlier { return (earlier.program, earlier.fit.λMax) }
-      let plain = try program(fixedPatterns(), λ: 1)
+      let plain = try program(fixedPatterns(deadline), λ: 1)
       try checkMemory(plain)
       let unit = try PostNormalisationProgram(plain)
       return (unit, unit.largestλ())
-    }
+    }()
     let normalised = try unit.regularised(by: settings.lambda.value(largest: λMax))
     var limits = limits
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.seconds = deadline.secondsLeft
     limits.certificateInterval = .max  // the solver knows its own gap
     var solver = try TwoLayerSolver<Double>(
       normalised, tolerance: limits.tolerance, method: method, deadline: limits.deadline)

@@ -4,6 +4,7 @@ import LinearAlgebra
 /// A training problem apart from its samples: the loss, how features and targets are scaled, and what the data are.
 struct ProblemFrame: Sendable {
   let kind: LossKind
+  let parameters: LossParameters
   let hasBias: Bool
   let features: Standardisation
   let targets: Standardisation
@@ -19,7 +20,6 @@ struct ProblemFrame: Sendable {
   var outputs: Int { targets.columns }
   /// Whether a row is an image.
   var isImage: Bool { schema.imageShape != nil }
-  var parameters: LossParameters { LossParameters() }
   var scaling: Scaling { Scaling(features: features, targets: targets) }
 
   /// The loss of some samples.

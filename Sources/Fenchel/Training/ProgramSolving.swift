@@ -88,13 +88,20 @@ struct ProgramSolving {
     return (1e-15...1e15).contains(λ) && zero <= 1e15 && x.storage.allSatisfy { abs($0) <= 1e9 }
   }
 
+  /// The arithmetic that a program is begun in: single precision where that is wanted and of use.
+  func precision(of program: TwoLayerProgram) -> Precision {
+    let isGroupLasso = !program.loss.isPiecewiseLinear && solver != .interiorPoint
+    let mayBeSingle = precision == .float && isGroupLasso && !program.isConstrained
+    return limits.precision(
+      inFloat: mayBeSingle && Self.fitsFloat(program.x, program.loss, λ: program.λ))
+  }
+
   private func byGroupLasso(
     _ program: TwoLayerProgram, from start: TwoLayerPoint?, _ limits: Limits
   ) throws -> Solution<TwoLayerPoint> {
-    let usesFloat =
-      precision == .float && !program.isConstrained && limits.tolerance >= Self.finestOfFloat
-      && Self.fitsFloat(program.x, program.loss, λ: program.λ)
-    guard usesFloat else { return try drive(program, from: start, in: Double.self, limits) }
+    guard precision(of: program) == .float else {
+      return try drive(program, from: start, in: Double.self, limits)
+    }
     let first = try drive(program, from: start, in: Float.self, limits)
     guard first.hasFailed else { return first }
     return try goOn(after: first) { try drive(program, from: first.point, in: Double.self, $0) }
@@ -127,13 +134,18 @@ extension SolverChoice {
 }
 
 extension Limits {
+  /// Single precision where it is wanted and the tolerance allows it.
+  func precision(inFloat usesFloat: Bool) -> Precision {
+    usesFloat && tolerance >= ProgramSolving.finestOfFloat ? .float : .double
+  }
+
   /// The solution in single precision where that is wanted and the tolerance allows it, gone on with in Double where it
   /// ends short of the tolerance; otherwise in Double.
   func solving<Point>(
     inFloat usesFloat: Bool, from start: Point?, _ single: (Point?, Limits) throws -> Solution<Point>,
     _ double: (Point?, Limits) throws -> Solution<Point>
   ) throws -> Solution<Point> {
-    guard usesFloat, tolerance >= ProgramSolving.finestOfFloat else { return try double(start, self) }
+    guard precision(inFloat: usesFloat) == .float else { return try double(start, self) }
     let first = try single(start, self)
     guard first.hasFailed else { return first }
     var rest = self

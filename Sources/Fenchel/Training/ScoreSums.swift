@@ -8,6 +8,7 @@ struct ScoreSums {
   private let network: Network
   private let scaling: Scaling
   private let kind: LossKind
+  private let parameters: LossParameters
   /// ȳ of every target, once it is known.
   private var centers: [WeightedMean]
   private var loss = CompensatedSum()
@@ -21,8 +22,11 @@ struct ScoreSums {
   private var isRegression = false
 
   /// Of data in pieces. Cost: a prediction, and for numbers a pass over the targets before.
-  init(_ network: Network, _ scaling: Scaling, _ kind: LossKind, on data: some DataPieces) throws {
-    (self.network, self.scaling, self.kind) = (network, scaling, kind)
+  init(
+    _ network: Network, _ scaling: Scaling, _ kind: LossKind, _ parameters: LossParameters,
+    on data: some DataPieces
+  ) throws {
+    (self.network, self.scaling, self.kind, self.parameters) = (network, scaling, kind, parameters)
     let outputs = network.outputs
     centers = [WeightedMean](repeating: WeightedMean(), count: outputs)
     (residuals, variances) = (centers, centers)
@@ -43,7 +47,7 @@ struct ScoreSums {
     let f = network.predict(scaling.features.applied(to: data.features))
     let weights = data.sampleWeights
     let y = scaling.targets.applied(to: try TrainingProblem.targets(data, kind))
-    StrictLoss(kind: kind, parameters: LossParameters(), targets: y, weights: weights).add(at: f, to: &loss)
+    StrictLoss(kind: kind, parameters: parameters, targets: y, weights: weights).add(at: f, to: &loss)
     mass = weights.reduce(mass, +)
     switch data.targets {
     case .classes(let indices, _): addClasses(f, indices, weights)

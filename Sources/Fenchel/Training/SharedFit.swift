@@ -36,12 +36,13 @@ extension Fitting {
     guard [.auto, .fista].contains(settings.solver) else {
       throw TrainingError.solverOfSharedNeurons(settings.solver)
     }
-    let ((unit, start, λMax), seconds) = try timed { try sharedStart(after: earlier) }
+    let deadline = limits.deadline
+    let (unit, start, λMax) = try sharedStart(after: earlier, deadline)
     let program = ConicNuclearProgram(
       try program(unit.patterns, λ: settings.lambda.value(largest: λMax)))
     try checkMemory(program)
     var limits = limits
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.seconds = deadline.secondsLeft
     limits.certificateInterval = .max  // the solver has an idea of its own gap
     var solver = ConicNuclearSolver(
       program, tolerance: limits.tolerance, start: start, deadline: limits.deadline)
@@ -52,11 +53,11 @@ extension Fitting {
 
   /// Patterns, neurons to begin at, and λ_max.
   private func sharedStart(
-    after earlier: SharedFit?
+    after earlier: SharedFit?, _ deadline: Deadline
   ) throws -> (TwoLayerProgram, SharedNeurons?, λMax: Double) {
     if let earlier { return (earlier.program.relu, earlier.solution.point.neurons, earlier.λMax) }
     guard case .refine = settings.patterns else {
-      let unit = try program(fixedPatterns(), λ: 1)
+      let unit = try program(fixedPatterns(deadline), λ: 1)
       try checkMemory(ConicNuclearProgram(unit))
       return (unit, nil, ConicNuclearProgram(unit).largestλ())
     }

@@ -85,15 +85,14 @@ public struct ThreeLayerFitting {
     }
     if let penalty = settings.penalty { return try penalisedFit(penalty, after: earlier) }
     if settings.columns == .frobenius { return try frobeniusFit(after: earlier) }
-    guard let patterns = try fixedPatterns(after: earlier) else {
+    let deadline = limits.deadline
+    guard let patterns = try fixedPatterns(after: earlier, deadline) else {
       return try refine(after: earlier, λMax: earlier?.λMax)
     }
-    let (λMax, seconds) = try timed {
-      try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: self.limits.deadline)
-    }
+    let λMax = try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
     var limits = self.limits
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.seconds = deadline.secondsLeft
     limits.certificateInterval = .max  // the solver knows its own gap
     var solver = ThreeLayerSolver(
       program, tolerance: limits.tolerance, method: settings.solver.groupLassoMethod,
@@ -107,10 +106,11 @@ public struct ThreeLayerFitting {
     guard settings.columns != .frobenius else {
       throw TrainingError.penaltyForm("first layers in the Frobenius ball (--columns frobenius)")
     }
-    let patterns = try fixedPatterns(after: earlier) ?? sampledPatterns(Self.defaultSample)
-    let (λMax, seconds) = timed { earlier?.λMax ?? searchedλMax() }
+    let deadline = limits.deadline
+    let patterns = try fixedPatterns(after: earlier, deadline) ?? sampledPatterns(Self.defaultSample)
+    let λMax = earlier?.λMax ?? searchedλMax()
     var limits = limits
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.seconds = deadline.secondsLeft
     var training = PenalisedTraining(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters,
       λ: settings.lambda.value(largest: λMax), patterns: patterns, limits: limits)
@@ -126,17 +126,17 @@ public struct ThreeLayerFitting {
 
   /// The fit of first layers with Frobenius norm one; patterns that are refined are those found with columns of norm one.
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
-    let began = ContinuousClock().now
-    let fixed = try fixedPatterns(after: earlier)
+    let deadline = limits.deadline
+    let fixed = try fixedPatterns(after: earlier, deadline)
     let refined = fixed == nil ? try refine(after: earlier, λMax: nil) : nil
     guard let patterns = fixed ?? refined?.program.patterns else {
       preconditionFailure("patterns were found")
     }
     let unit = FrobeniusProgram(try program(patterns, λ: 1))
-    let λMax = earlier?.λMax ?? unit.largestλ(deadline: self.limits.deadline)
+    let λMax = earlier?.λMax ?? unit.largestλ(deadline: deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
     var limits = limits
-    limits.seconds = limits.seconds.map { max(0, $0 - began.duration(to: ContinuousClock().now).seconds) }
+    limits.seconds = deadline.secondsLeft
     let solution = FrobeniusProgram(program).solve(
       from: refined?.solution.point ?? earlier?.solution.point, limits: limits,
       method: settings.solver.groupLassoMethod, progress: progress)
@@ -191,12 +191,14 @@ public struct ThreeLayerFitting {
   }
 
   /// Those of an earlier fit, or by the settings; nil where patterns are refined.
-  private func fixedPatterns(after earlier: ThreeLayerFit?) throws -> SubnetworkPatterns? {
+  private func fixedPatterns(
+    after earlier: ThreeLayerFit?, _ deadline: Deadline
+  ) throws -> SubnetworkPatterns? {
     if settings.patterns == .refine { return nil }
     if let earlier { return earlier.program.patterns }
     switch settings.patterns {
     case .refine: return nil
-    case .exact: return try .enumerated(problem.x, width: width)
+    case .exact: return try .enumerated(problem.x, width: width, deadline: deadline)
     case .sampled(let count): return try sampledPatterns(count)
     case .gates:
       throw TrainingError.gates(

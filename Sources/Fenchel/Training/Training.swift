@@ -28,28 +28,30 @@ public func train(
   from start: InitialModel? = nil, checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
   progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
-  let settings = try start?.adopted(by: settings) ?? settings
-  let problem =
-    try start.map { try TrainingProblem(data, settings: settings, from: $0) }
-    ?? TrainingProblem(data, settings: settings)
-  guard settings.model.isConvexProgram else {
-    try checkpoints?.begin(
-      settings, loss: problem.kind, data: checkpoints.map { _ in try problem.fingerprint } ?? "",
-      source: data.source)
-    let training = LayerTraining(
-      .memory(problem), settings: settings, start: start, checkpoints: checkpoints,
-      cancellation: cancellation, progress: progress)
-    return try training.result { TrainingSummary(problem.frame, data, test, settings) }
+  try settings.onItsThreads {
+    let settings = try start?.adopted(by: settings) ?? settings
+    let problem =
+      try start.map { try TrainingProblem(data, settings: settings, from: $0) }
+      ?? TrainingProblem(data, settings: settings)
+    guard settings.model.isConvexProgram else {
+      try checkpoints?.begin(
+        settings, loss: problem.kind, data: checkpoints.map { _ in try problem.fingerprint } ?? "",
+        source: data.source)
+      let training = LayerTraining(
+        .memory(problem), settings: settings, start: start, checkpoints: checkpoints,
+        cancellation: cancellation, progress: progress)
+      return try training.result { TrainingSummary(problem.frame, data, test, settings) }
+    }
+    guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
+    let fitting = ConvexFitting(
+      problem: problem, settings: settings, cancellation: cancellation, progress: progress)
+    let (fit, seconds) = try timed {
+      let (fit, seconds) = try timed { try fitting.fit() }
+      return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
+    }
+    return try TrainingSummary(problem.frame, data, test, settings).result(
+      of: fit.certified(for: problem), seconds: seconds)
   }
-  guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
-  let fitting = ConvexFitting(
-    problem: problem, settings: settings, cancellation: cancellation, progress: progress)
-  let (fit, seconds) = try timed {
-    let (fit, seconds) = try timed { try fitting.fit() }
-    return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
-  }
-  return try TrainingSummary(problem.frame, data, test, settings).result(
-    of: fit.certified(for: problem), seconds: seconds)
 }
 
 /// Trains a network in batches on data that stay in their file, and scores it: the same network, bit for bit, as of the
@@ -66,18 +68,20 @@ public func train(
   from start: InitialModel? = nil, checkpoints: CheckpointKeeper? = nil, cancellation: Cancellation? = nil,
   progress: ProgressHandler? = nil
 ) throws -> TrainingResult {
-  try settings.checkStream(rows: data.rows)
-  let settings = try start?.adopted(by: settings) ?? settings
-  progress?(Progress(phase: "passes over the data", iteration: 0, seconds: 0))
-  let problem = try StreamedProblem(data, settings: settings, from: start) {
-    cancellation?.isRequested == true
+  try settings.onItsThreads {
+    try settings.checkStream(rows: data.rows)
+    let settings = try start?.adopted(by: settings) ?? settings
+    progress?(Progress(phase: "passes over the data", iteration: 0, seconds: 0))
+    let problem = try StreamedProblem(data, settings: settings, from: start) {
+      cancellation?.isRequested == true
+    }
+    try checkpoints?.begin(
+      settings, loss: problem.frame.kind, data: problem.fingerprint, source: data.table.source)
+    let training = LayerTraining(
+      .streamed(problem), settings: settings, start: start, checkpoints: checkpoints,
+      cancellation: cancellation, progress: progress)
+    return try training.result { TrainingSummary(problem.frame, data, test, settings) }
   }
-  try checkpoints?.begin(
-    settings, loss: problem.frame.kind, data: problem.fingerprint, source: data.table.source)
-  let training = LayerTraining(
-    .streamed(problem), settings: settings, start: start, checkpoints: checkpoints,
-    cancellation: cancellation, progress: progress)
-  return try training.result { TrainingSummary(problem.frame, data, test, settings) }
 }
 
 extension LayerTraining {
@@ -88,6 +92,18 @@ extension LayerTraining {
     var result = try summary().result(of: outcome, seconds: seconds + (checkpoints?.earlierSeconds ?? 0))
     result.note([notice, checkpoints?.failureNotice].compactMap { $0 })
     return result
+  }
+}
+
+extension TrainingSettings {
+  /// Runs `body` on as many threads as the settings say, where they do. The number is one of the process: what else runs
+  /// meanwhile has it too. The results are the same bits for any number.
+  func onItsThreads<Value>(_ body: () throws -> Value) rethrows -> Value {
+    guard let threads else { return try body() }
+    let before = Parallel.threads
+    Parallel.threads = threads
+    defer { Parallel.threads = before }
+    return try body()
   }
 }
 
@@ -114,6 +130,7 @@ struct TrainingSummary {
     self.test = test
     var resolved = settings
     resolved.loss = problem.kind
+    if [.huber, .quantile].contains(problem.kind) { resolved.lossParameters = problem.parameters }
     resolved.layers = settings.resolvedLayers(rows: problem.rows)
     if settings.model.hasKernel { resolved.convolution = settings.convolution ?? PatchSettings() }
     resolved.threads = Parallel.threads
@@ -123,7 +140,8 @@ struct TrainingSummary {
   func result(of trained: CertifiedNetwork, seconds: Double) throws -> TrainingResult {
     var report = try report(
       on: trained.network, trained.status,
-      ScoreSums(trained.network, problem.scaling, problem.kind, on: data), iterations: trained.iterations,
+      ScoreSums(trained.network, problem.scaling, problem.kind, problem.parameters, on: data),
+      iterations: trained.iterations,
       seconds: seconds)
     report.network.objective = trained.objective ?? .nan
     report.lambda = trained.λ
@@ -131,6 +149,7 @@ struct TrainingSummary {
     report.patterns = trained.patterns
     report.certificate = .init(trained.certificate, heuristicViolation: trained.heuristicViolation)
     report.certificate?.global = trained.globalBound.map { .init($0, primal: trained.certificate.primal) }
+    report.settings.precision = trained.precision
     report.refinement = trained.phases
     report.penalty = trained.penalty
     return result(trained.network, report, trained.status, certificate: trained.tensors)
@@ -140,7 +159,7 @@ struct TrainingSummary {
   func result(of outcome: LayerTraining.Outcome, seconds: Double) throws -> TrainingResult {
     var report = try report(
       on: outcome.network, outcome.status,
-      ScoreSums(outcome.network, problem.scaling, problem.kind, on: data),
+      ScoreSums(outcome.network, problem.scaling, problem.kind, problem.parameters, on: data),
       iterations: outcome.history.count, seconds: seconds)
     report.history = outcome.history
     report.bestEpoch = outcome.bestEpoch
@@ -166,7 +185,9 @@ struct TrainingSummary {
       features: problem.columns, outputs: problem.outputs,
       network: .init(network, objective: scores.totalLoss), iterations: iterations, seconds: seconds,
       peakMemoryBytes: ProcessMemory.peak, train: scores.scorecard,
-      test: try test.map { try Scorecard(network, problem.scaling, problem.kind, on: $0) },
+      test: try test.map {
+        try Scorecard(network, problem.scaling, problem.kind, problem.parameters, on: $0)
+      },
       settings: settings,
       environment: .init(
         version: Release.version, threads: Parallel.threads, blasCore: Parallel.blasCore,
@@ -181,13 +202,16 @@ struct TrainingSummary {
 extension ModelFile {
   /// How the model does on data that its schema has read.
   public func scorecard(on data: Dataset<Double>) throws -> Scorecard {
-    try Scorecard(network, scaling, report.loss, on: data)
+    try Scorecard(network, scaling, report.loss, report.settings.parameters, on: data)
   }
 }
 
 extension Scorecard {
   /// How a network does on data: the weighted mean loss in the network's units, and measures in the data's.
-  init(_ network: Network, _ scaling: Scaling, _ kind: LossKind, on data: some DataPieces) throws {
-    self = try ScoreSums(network, scaling, kind, on: data).scorecard
+  init(
+    _ network: Network, _ scaling: Scaling, _ kind: LossKind, _ parameters: LossParameters,
+    on data: some DataPieces
+  ) throws {
+    self = try ScoreSums(network, scaling, kind, parameters, on: data).scorecard
   }
 }

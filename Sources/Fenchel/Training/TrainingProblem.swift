@@ -10,7 +10,8 @@ public struct TrainingProblem: Sendable {
   public let pooling: RowSums
   public let loss: any Loss<Double>
   public let kind: LossKind
-  public let parameters = LossParameters()
+  /// δ and τ, in units of the targets as scaled.
+  public let parameters: LossParameters
   public let hasBias: Bool
   public let features: Standardisation
   public let targets: Standardisation
@@ -33,7 +34,8 @@ public struct TrainingProblem: Sendable {
       scaled && isRegression
       ? Standardisation(fitting: raw, weights: weights) : .identity(raw.columns)
     try self.init(
-      data, kind: kind, hasBias: settings.bias, features: features, targets: targets)
+      data, kind: kind, hasBias: settings.bias, features: features, targets: targets,
+      parameters: settings.parameters)
   }
 
   /// The problem of some data as a model that training goes on from sees them: with its scaling, whatever the settings
@@ -50,16 +52,17 @@ public struct TrainingProblem: Sendable {
     // Other columns of targets need another network, which `InitialModel` refuses with both.
     try self.init(
       data, kind: kind, hasBias: settings.bias, features: scaling.features,
-      targets: fits ? scaling.targets : .identity(y.columns))
+      targets: fits ? scaling.targets : .identity(y.columns), parameters: settings.parameters)
   }
 
   /// The problem of some data under scalings that are known, as from a model file.
   public init(
     _ data: Dataset<Double>, kind: LossKind, hasBias: Bool, features: Standardisation,
-    targets: Standardisation
+    targets: Standardisation, parameters: LossParameters = LossParameters()
   ) throws {
     guard data.sampleWeights.contains(where: { $0 > 0 }) else { throw TrainingError.noWeight(data.source) }
     self.kind = kind
+    self.parameters = parameters
     self.hasBias = hasBias
     (schema, sha256) = (data.schema, data.sha256)
     self.features = features
@@ -70,13 +73,17 @@ public struct TrainingProblem: Sendable {
     var check = ProblemCheck(source: data.source)
     try check.add(x, y, data.sampleWeights)
     try check.finish(hasBias: hasBias)
-    loss = try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: LossParameters())
+    loss = try data.namingRows {
+      () throws(LossError) in
+      try kind.makeLoss(targets: y, weights: data.sampleWeights, parameters: parameters)
+    }
   }
 
   /// The same targets on inputs that a map made of the features; these have no column of ones of their own.
   init(_ other: TrainingProblem, inputs: Matrix<Double>, pooling: RowSums) {
     (x, hasBias, self.pooling) = (inputs, false, pooling)
-    (loss, kind, features, targets) = (other.loss, other.kind, other.features, other.targets)
+    (loss, kind, parameters) = (other.loss, other.kind, other.parameters)
+    (features, targets) = (other.features, other.targets)
     (schema, sha256) = (other.schema, other.sha256)
   }
 
@@ -100,8 +107,9 @@ public struct TrainingProblem: Sendable {
   /// The problem apart from its samples.
   var frame: ProblemFrame {
     ProblemFrame(
-      kind: kind, hasBias: hasBias, features: features, targets: targets, schema: schema, sha256: sha256,
-      rows: loss.samples)
+      kind: kind, parameters: parameters, hasBias: hasBias, features: features, targets: targets,
+      schema: schema,
+      sha256: sha256, rows: loss.samples)
   }
 
   /// What tells these data from others. Cost: a hash of the targets.

@@ -8,6 +8,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var layers: LayerSettings?
   /// The loss, or nil to choose by the target: softmax or logistic for classes, squared for numbers.
   public var loss: LossKind?
+  /// δ of the loss `huber` and τ of `quantile`, nil for 1 and 0.5. δ counts in the units of the targets as the loss sees
+  /// them: standard deviations where these are scaled.
+  public var lossParameters: LossParameters?
   public var lambda = Regularisation.ratio(0.01)
   public var patterns = PatternChoice.refine
   /// Which neurons several outputs share, nil for none: one group of neurons each.
@@ -31,14 +34,16 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   public var bias = true
   /// Whether the columns of X (and y in regression) are scaled before training.
   public var standardise = true
-  /// Arithmetic of the solver; certificates are always computed in Double.
+  /// Arithmetic of the solver; certificates are always computed in Double. Programs with cones and sub-networks, losses with
+  /// kinks, tolerances below 5e-5 and numbers outside of single precision take Double whatever is asked for; reports have the
+  /// arithmetic that was used.
   public var precision = Precision.float
   public var seed: UInt64 = 0
-  /// Seconds, or nil for no limit.
+  /// Seconds for all of a training, path or cross-validation, or nil for no limit.
   public var timeLimit: Double?
   /// Bytes, or nil for 80 % of the machine's memory.
   public var maxMemory: Double?
-  /// Threads, or nil for all processors.
+  /// Threads while training, or nil for those that `Parallel` has: all processors unless told otherwise.
   public var threads: Int?
   /// How much work goes into the bound over networks of any width, and in `tight` into the last of refinement; nil for
   /// `quick`; for ReLU networks.
@@ -50,6 +55,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
 
   /// Whether the model normalises after the ReLU.
   var normalisesOutputs: Bool { model == .batchNorm && normalisation == .after }
+
+  /// δ and τ.
+  package var parameters: LossParameters { lossParameters ?? LossParameters() }
 
   /// Whether neurons feed all outputs.
   var sharesNeurons: Bool { outputs == .nuclear }
@@ -96,7 +104,11 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   }
 
   /// Bytes that reading and training may take: `maxMemory`, or four fifths of the machine's memory.
-  public var memoryLimit: Int { maxMemory.map { Int(min($0, 1e18)) } ?? ReadOptions.defaultMemoryLimit }
+  /// What is no number, or negative, allows nothing.
+  public var memoryLimit: Int {
+    guard let maxMemory else { return ReadOptions.defaultMemoryLimit }
+    return maxMemory > 0 ? Int(min(maxMemory, 1e18)) : 0
+  }
 }
 
 /// The models that can be trained.
@@ -151,6 +163,9 @@ public enum ModelKind: String, Codable, Sendable, CaseIterable {
 
   /// Whether that program confines its groups to the cones of the patterns of one layer of ReLUs.
   public var hasCones: Bool { [.relu, .batchNorm, .cnn].contains(self) }
+
+  /// Whether its solver computes in Double whatever the precision: projections on cones need it.
+  public var isDoubleAlone: Bool { hasCones || self == .threeLayer }
 
   /// Whether the method sweeps over all samples at once, and has no batches.
   public var needsAllSamples: Bool { [.lifted, .admm, .bcd, .mac, .zhangBrand].contains(self) }

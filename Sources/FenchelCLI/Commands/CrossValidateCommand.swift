@@ -67,13 +67,14 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
         data, settings: settings, models: chosenModels(), ratios: ratios, folds: folds,
         cancellation: Interruption.cancellation, progress: $0)
     }
+    let verb = Outputs.verb(for: output)
     try result.model.write(to: output)
-    try show(result.report, source: source)
+    try show(result.report, source: source, verb)
     let gaps = [result.report.report.certificate?.relativeGap].compactMap { $0 }
     throw ExitCode(Exit.code(for: result.status, gaps: gaps, tolerance: settings.tolerance))
   }
 
-  private func show(_ report: CrossValidationReport, source: String) throws {
+  private func show(_ report: CrossValidationReport, source: String, _ verb: String) throws {
     if printing.json { return Terminal.output(try JSONText.encode(report, indented: true)) }
     var table = TextTable(
       ("", .left), ("model", .left), ("λ/λ_max", .right), (report.score, .right), ("±", .right),
@@ -85,8 +86,11 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
         Format.significant(candidate.mean, 5), Format.significant(candidate.standardError, 2),
         Format.significant(candidate.neurons, 4))
     }
-    Terminal.output("\(report.folds) folds · \(Format.duration(report.seconds))\n\n\(table.text)\n\n")
+    let isCut = report.candidates.count < report.planned
+    let count = isCut ? " · \(report.candidates.count) of \(report.planned) candidates before the limit" : ""
+    Terminal.output(
+      "\(report.folds) folds\(count) · \(Format.duration(report.seconds))\n\n\(table.text)\n\n")
     Terminal.output(ReportText(report: report.report, source: source).text)
-    Terminal.output("written      \(output)")
+    Terminal.output("\(verb)\(output)")
   }
 }

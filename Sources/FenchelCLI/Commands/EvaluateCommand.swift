@@ -15,9 +15,8 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let file = try ModelFile(contentsOf: model)
-    let part: DataPart = DataCatalogue.entry(source)?.testRows == nil ? .train : .test
     let data = try Loader.dataset(
-      source, schema: file.schema, reading, printing, targets: .required, part: part,
+      source, schema: file.schema, reading, printing, targets: .required, part: Loader.partToScore(source),
       targetFile: targetFile)
     Notes(printing).warn(data.notices)
     let card = try file.scorecard(on: data)

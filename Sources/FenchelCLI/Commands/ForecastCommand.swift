@@ -87,8 +87,8 @@ struct ForecastCommand: ParsableCommand, Configurable {
     Notes(printing).warn(table.notices)
     if let samples {
       guard samples <= signal.values.count else {
-        throw DataError.unsuitable(
-          source: source, "--samples \(samples) of a signal that has \(signal.values.count)")
+        throw DataError.option(
+          "--samples", "\(samples) of a signal that has \(signal.values.count) (\(printable(source)))")
       }
       signal = signal.prefix(samples)
     }

@@ -60,8 +60,10 @@ struct PathCommand: ParsableCommand, Configurable {
         String(point.network.neurons), headline(point.train), point.test.map(headline) ?? "",
         Format.duration(point.seconds))
     }
+    let missing = report.planned > report.points.count
+    let rest = missing ? "\n\(report.points.count) of \(report.planned) points before the limit" : ""
     return "\(report.loss.rawValue) loss · λ_max = \(Format.number(report.lambdaMax)) · "
-      + "\(Format.duration(report.seconds))\n\n\(table.text)"
+      + "\(Format.duration(report.seconds))\n\n\(table.text)\(rest)"
   }
 
   /// The one number that says most: accuracy for classes, the root mean square error for numbers.

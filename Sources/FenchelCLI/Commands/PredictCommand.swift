@@ -6,7 +6,11 @@ import LinearAlgebra
 /// `fenchel predict MODEL DATA`
 struct PredictCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "predict", abstract: "Predict with a model: one line a row, as CSV.")
+    commandName: "predict", abstract: "Predict with a model: one line a row, as CSV.",
+    discussion: """
+      Of a known data set with a test part (mnist, cifar-10) the test part is predicted, as fenchel evaluate scores it. Other
+      rows come from a file.
+      """)
 
   @Argument(help: "The model file.") var model: String
   @Argument(help: ArgumentHelp("A file, a folder, - or a known name.", valueName: "data")) var source: String
@@ -24,7 +28,8 @@ struct PredictCommand: ParsableCommand {
     if let output { try Outputs.check(output, differsFrom: [model, source]) }
     let file = try ModelFile(contentsOf: model)
     let lifted = try rule == .lifted ? LiftedPrediction(file) : nil
-    let data = try Loader.dataset(source, schema: file.schema, reading, printing, targets: .ignored)
+    let data = try Loader.dataset(
+      source, schema: file.schema, reading, printing, targets: .ignored, part: Loader.partToScore(source))
     Notes(printing).warn(data.notices)
     let x = file.scaling.features.applied(to: data.features)
     let f = try lifted?.predict(x).outputs ?? file.network.predict(x)

@@ -67,9 +67,10 @@ struct TrainCommand: ParsableCommand, Configurable {
       columns: columns, reading: reading, printing: printing, settings: settings, start: start)
     let progress = ProgressLine(tolerance: settings.tolerance, isQuiet: printing.quiet)
     let result = try self.result(loader, source, keeper, progress)
+    let verb = Outputs.verb(for: target)
     try result.model.write(to: target)
     try folder?.write(result.report)
-    try show(result, source: source, target: target)
+    try show(result, source: source, target: target, verb)
     if let failure = keeper?.failure { throw failure }
     throw ExitCode(
       Exit.code(
@@ -111,11 +112,11 @@ struct TrainCommand: ParsableCommand, Configurable {
     ])
   }
 
-  private func show(_ result: TrainingResult, source: String, target: String) throws {
+  private func show(_ result: TrainingResult, source: String, target: String, _ verb: String) throws {
     Notes(printing).warn(result.report.warnings)
     if printing.json { return Terminal.output(try JSONText.encode(result.report, indented: true)) }
     Terminal.output(ReportText(report: result.report, source: source).text)
-    Terminal.output("written      \(target)")
+    Terminal.output("\(verb)\(target)")
   }
 }
 

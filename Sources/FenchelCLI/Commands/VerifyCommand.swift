@@ -22,6 +22,13 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup(title: "Reading") var reading: ReadingOptions
   @OptionGroup(title: "Printing") var printing: OutputOptions
 
+  func validate() throws {
+    do { _ = try classWeight.map { try ClassWeights($0) } } catch { throw ValidationError("\(error)") }
+    guard test.map({ $0 > 0 && $0 < 1 }) ?? true else {
+      throw ValidationError("--test must be the fraction between 0 and 1 that was held back")
+    }
+  }
+
   func run() throws {
     let file = try ModelFile(contentsOf: model)
     var table = try Loader.joined(

@@ -10,7 +10,8 @@ enum ConfigKey {
   static let kinds: [String: Kind] = [
     "data": .word, "target": .list, "task": .word, "test": .word, "weights": .word, "class-weight": .list,
     "ignore": .list, "categorical": .list, "impute": .word, "format": .word, "header": .flag, "stream": .flag,
-    "target-file": .word, "model": .word, "loss": .word, "lambda": .number, "lambda-ratio": .number,
+    "target-file": .word, "model": .word, "loss": .word, "huber-delta": .number, "quantile": .number,
+    "lambda": .number, "lambda-ratio": .number,
     "patterns": .word, "coefficients": .list, "normalise": .word, "kernel": .word, "stride": .natural,
     "padding": .natural, "channels": .natural, "pooling": .word, "outputs": .word, "solver": .word,
     "tolerance": .number, "subnetwork": .natural, "columns": .word, "penalty-form": .flag,

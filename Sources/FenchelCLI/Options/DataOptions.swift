@@ -30,6 +30,14 @@ struct ColumnOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The targets, where they are in a file of their own (.npy).", valueName: "file"))
   var targetFile: String?
 
+  /// The weights of `--class-weight`.
+  func classWeights() throws -> ClassWeights? { try classWeight.map { try ClassWeights($0) } }
+
+  /// What the text of an option alone tells to be wrong, before any data are read.
+  func validate() throws {
+    do { _ = try classWeights() } catch { throw ValidationError("\(error)") }
+  }
+
   /// Whether an option says what a column is.
   var saysRoles: Bool {
     target != nil || task != nil || weights != nil || ignore != nil || categorical != nil

@@ -14,6 +14,20 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Loss (default: by the target).")
   var loss: LossKind?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Residual at which the loss huber turns linear, in standard deviations of the target unless --no-standardise (default: 1).",
+      valueName: "δ"))
+  var huberDelta: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Share of the targets that the loss quantile is to leave below the prediction (default: 0.5, the median).",
+      valueName: "τ"))
+  var quantile: Double?
+
   @Option(parsing: .unconditional, help: ArgumentHelp("Regularisation λ itself.", valueName: "λ"))
   var lambda: Double?
 
@@ -51,8 +65,11 @@ struct TrainingOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Scale features, and the target in regression.")
   var standardise = true
 
-  @Option(help: "Arithmetic of the solver; certificates are always double.")
-  var precision: Precision = .float
+  @Option(
+    help:
+      "Arithmetic of the solver (default: float where it is of use: not with cones, sub-networks, losses with kinks or tolerances below 5e-5); certificates are always double."
+  )
+  var precision: Precision?
 
   @Option(
     help:
@@ -71,7 +88,9 @@ struct TrainingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of all random choices.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Stop after this many seconds.", valueName: "s"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after this many seconds (path and cv: of all that they train).", valueName: "s"))
   var timeLimit: Double?
 
   @Option(
@@ -84,6 +103,10 @@ struct TrainingOptions: ParsableArguments {
     try Check.positive(lambdaRatio, "--lambda-ratio")
     if let lambdaRatio, lambdaRatio > 1e6 {
       throw ValidationError("--lambda-ratio \(lambdaRatio) is too large")
+    }
+    try Check.positive(huberDelta, "--huber-delta")
+    guard quantile.map({ $0 > 0 && $0 < 1 }) ?? true else {
+      throw ValidationError("--quantile \(quantile ?? .nan) must lie between 0 and 1")
     }
     if lambda != nil && lambdaRatio != nil {
       throw ValidationError("--lambda and --lambda-ratio exclude each other; give one")
@@ -111,6 +134,7 @@ struct TrainingOptions: ParsableArguments {
       throw UsageError("--lambda-ratio is for convex programs; give --lambda for the model \(model.rawValue)")
     }
     settings.loss = loss
+    settings.lossParameters = try lossParameters(of: loss ?? start?.model.report.loss)
     settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
     settings.patterns = try patternChoice()
     try programs.apply(to: &settings)
@@ -123,7 +147,12 @@ struct TrainingOptions: ParsableArguments {
     settings.tolerance = tolerance
     settings.bias = bias
     settings.standardise = standardise
-    settings.precision = precision
+    guard precision != .float || !model.isDoubleAlone else {
+      throw UsageError(
+        "--precision float is not for the model \(model.rawValue), whose solver computes in double; leave it away"
+      )
+    }
+    settings.precision = precision ?? .float
     settings.seed = seed
     settings.timeLimit = timeLimit
     settings.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
@@ -149,6 +178,18 @@ struct TrainingOptions: ParsableArguments {
       throw UsageError("\(start.source) was trained on scaled data; leave --no-standardise away")
     }
     return try start.adopted(by: settings)
+  }
+
+  /// δ and τ where they are given, for the loss that has them.
+  private func lossParameters(of loss: LossKind?) throws -> LossParameters? {
+    guard huberDelta == nil || loss == .huber else {
+      throw UsageError("--huber-delta is for the loss huber; give --loss huber")
+    }
+    guard quantile == nil || loss == .quantile else {
+      throw UsageError("--quantile is for the loss quantile; give --loss quantile")
+    }
+    if let huberDelta { return LossParameters(delta: huberDelta) }
+    return quantile.map { LossParameters(tau: $0) }
   }
 
   private func patternChoice() throws -> PatternChoice {

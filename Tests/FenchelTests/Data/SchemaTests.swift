@@ -162,7 +162,7 @@ import Testing
     #expect(balanced.sampleWeights == [0.625, 0.625, 1.25, 2.5])
     let given: Dataset<Double> = try schema.dataset(from: table, classWeights: ClassWeights("v=3"))
     #expect(given.sampleWeights == [1, 1, 2, 3])
-    expectError(["names class \"z\"; the classes are \"u\", \"v\""]) {
+    expectError(["has no class \"z\"; the classes are \"u\", \"v\""]) {
       try schema.dataset(from: table, as: Double.self, classWeights: ClassWeights("z=1"))
     }
     expectError(["\"v\" is not of the form class=weight"]) { try ClassWeights("v") }

@@ -72,8 +72,3 @@ enum DownloadFolder {
     .unreadable(source: path, reason: "\(what): \(String(cString: strerror(errno)))")
   }
 }
-
-/// The system's `write`, under a name that the methods here do not hide.
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
-  write(descriptor, bytes, count)
-}

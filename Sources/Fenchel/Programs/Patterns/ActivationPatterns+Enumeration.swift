@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 extension ActivationPatterns {
@@ -9,10 +10,11 @@ extension ActivationPatterns {
   /// the data and left out. Every gate lies well inside its cell.
   ///
   /// Throws for r > 3, for entries that are not finite or columns whose scales no gate can hold at once, and for
-  /// more than `limit` patterns.
+  /// more than `limit` patterns. Where the deadline ends the search, the patterns found by then, at least one, that are
+  /// not exact.
   /// Cost n'² log n' + n'³, about a second for n' = 500 at r = 3.
   public static func enumerated<T: Scalar>(
-    _ x: Matrix<T>, limit: Int = 1_000_000
+    _ x: Matrix<T>, limit: Int = 1_000_000, deadline: Deadline = .none
   ) throws(PatternError) -> ActivationPatterns {
     try checkFinite(x, .data)
     let planes = try Hyperplanes(of: x.converted(to: Double.self))
@@ -25,11 +27,13 @@ extension ActivationPatterns {
       switch planes.rank {
       case 0: Matrix<Double>(1, x.columns, fill: 1)
       case 1: planes.gates(for: [SIMD3(1, 0, 0), SIMD3(-1, 0, 0)])
-      case 2: planes.gates(for: PlanarCells.interiors(planes.normals))
-      default: planes.gates(for: SphericalCells.interiors(planes.normals))
+      case 2: planes.gates(for: PlanarCells.interiors(planes.normals, deadline))
+      default: planes.gates(for: SphericalCells.interiors(planes.normals, deadline))
       }
+    let isExact = !deadline.hasPassed
+    guard isExact || gates.rows > 0 else { return try sampled(x, count: 1, seed: 0) }
     try checkFinite(gates, .gates)
     let bits = BitMatrix(signsOf: x, timesTransposed: gates)
-    return ActivationPatterns(bits: bits, gates: gates, isExact: true).distinct()
+    return ActivationPatterns(bits: bits, gates: gates, isExact: isExact).distinct()
   }
 }

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 extension ActivationPatterns {
@@ -5,12 +6,13 @@ extension ActivationPatterns {
   /// there may be fewer than `count`. Gates depend on (seed, index, d) only: not on n or on the order of rows,
   /// and a larger count begins with the smaller one.
   ///
-  /// Few rows have few patterns: drawing ends early once some 2¹⁶ gates in a row have brought no new one.
+  /// Few rows have few patterns: drawing ends early once some 2¹⁶ gates in a row have brought no new one. It also ends,
+  /// after the first some thousand gates, with the deadline.
   ///
   /// Throws `PatternError.memory` before anything is drawn where as many distinct patterns as may come would take
   /// more than `maximumBytes`; also for entries that are not finite, and for a count of 0. Cost 2nd·count.
   public static func sampled<T: Scalar>(
-    _ x: Matrix<T>, count: Int, seed: UInt64, maximumBytes: Int = .max
+    _ x: Matrix<T>, count: Int, seed: UInt64, maximumBytes: Int = .max, deadline: Deadline = .none
   ) throws(PatternError) -> ActivationPatterns {
     guard count > 0 else { throw .noGates }
     try checkFinite(x, .data)
@@ -25,7 +27,7 @@ extension ActivationPatterns {
     var seen = Set<[UInt64]>()
     var (gates, words): ([Double], [UInt64]) = ([], [])
     var (drawn, fruitless) = (0, 0)
-    while drawn < count, fruitless < patience {
+    while drawn < count, fruitless < patience, drawn == 0 || !deadline.hasPassed {
       let more: Matrix<Double> = random.normalMatrix(min(batch, count - drawn), d, firstRow: drawn)
       let bits = BitMatrix(signsOf: x, timesTransposed: more).transposed
       let new = (0..<more.rows).filter { seen.insert(Array(bits.row($0))).inserted }

@@ -1,3 +1,4 @@
+import ConvexOptimization
 import LinearAlgebra
 
 /// The cells of m distinct planes through the origin of ℝ³ that do not share a line: the polygons into which
@@ -27,11 +28,11 @@ struct SphericalCells {
   private var cells: [Cell] = []
   private var index: [Key: Int] = [:]
 
-  /// A point inside each cell.
-  static func interiors(_ normals: [SIMD3<Double>]) -> [SIMD3<Double>] {
+  /// A point inside each cell; those found when the deadline comes.
+  static func interiors(_ normals: [SIMD3<Double>], _ deadline: Deadline = .none) -> [SIMD3<Double>] {
     var walk = SphericalCells(normals)
-    for i in normals.indices { walk.walkCircle(i) }
-    return walk.interiors()
+    for i in normals.indices where !deadline.hasPassed { walk.walkCircle(i) }
+    return walk.interiors(deadline)
   }
 
   private init(_ normals: [SIMD3<Double>]) {
@@ -118,14 +119,15 @@ struct SphericalCells {
   }
 
   /// A point inside each cell and the opposite one inside the opposite cell, slivers left out.
-  private func interiors() -> [SIMD3<Double>] {
+  private func interiors(_ deadline: Deadline) -> [SIMD3<Double>] {
     let chooser = CellInterior(normals)
     var points = [SIMD3<Double>](repeating: .zero, count: cells.count)
     let tile = 256
     points.withUnsafeMutableBufferPointer { buffer in
       nonisolated(unsafe) let points = buffer
       Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: cells.count)) { index in
-        for place in Parallel.range(ofTile: index, size: tile, count: cells.count) {
+        for place in Parallel.range(ofTile: index, size: tile, count: cells.count)
+        where !deadline.hasPassed {
           let cell = cells[place]
           let candidates = [cell.corners, cell.inward]
           points[place] =

@@ -7,16 +7,17 @@ extension SubnetworkPatterns {
   /// which the samples' second-layer inputs cut its cone, found by depth-first search.
   ///
   /// Errors: those of `ActivationPatterns.enumerated`, and `PatternError.tooMany` beyond `limit` patterns. Cost: a
-  /// non-negative least squares problem of nm rows for each cell and sample.
+  /// non-negative least squares problem of nm rows for each cell and sample. Where the deadline ends the search, the
+  /// patterns found by then, at least one, that are not exact.
   public static func enumerated(
-    _ x: Matrix<Double>, width m: Int, limit: Int = 200_000
+    _ x: Matrix<Double>, width m: Int, limit: Int = 200_000, deadline: Deadline = .none
   ) throws(PatternError) -> SubnetworkPatterns {
-    let layer = try ActivationPatterns.enumerated(x, limit: limit)
+    let layer = try ActivationPatterns.enumerated(x, limit: limit, deadline: deadline)
     let choices = choices(layer.count, width: m, limit: limit)
     guard let choices else { throw tooMany(Double(limit) + 1, x, m, limit) }
-    let search = CellSearch(x: x, bits: layer.bits, width: m)
+    let search = CellSearch(x: x, bits: layer.bits, width: m, deadline: deadline)
     var (gates, signs): ([Double], [Double]) = ([], [])
-    for choice in choices {
+    for choice in choices where !deadline.hasPassed {
       for cell in search.cells(choice) {
         gates += cell
         signs += choice.map(\.sign)
@@ -24,9 +25,11 @@ extension SubnetworkPatterns {
       guard signs.count <= limit * m else { throw tooMany(Double(signs.count / m), x, m, limit) }
     }
     let count = signs.count / m
+    let isExact = layer.isExact && !deadline.hasPassed
+    guard isExact || count > 0 else { return try sampled(x, width: m, count: 1, seed: 0) }
     return try given(
       Matrix(count, m * x.columns, storage: gates), signs: Matrix(count, m, storage: signs), for: x,
-      isExact: true)
+      isExact: isExact)
   }
 
   /// The given patterns, as bits in the layout of `first` and `second`, by an inner point of each cone.
@@ -81,16 +84,17 @@ private struct CellSearch {
   let bits: BitMatrix
   let width: Int
   private let norms: [Double]
+  private let deadline: Deadline
 
-  init(x: Matrix<Double>, bits: BitMatrix, width: Int) {
-    (self.x, self.bits, self.width) = (x, bits, width)
+  init(x: Matrix<Double>, bits: BitMatrix, width: Int, deadline: Deadline = .none) {
+    (self.x, self.bits, self.width, self.deadline) = (x, bits, width, deadline)
     norms = x.rowNorms
   }
 
   /// Cells whose inner angle is below this are taken for rounding.
   private static var resolution: Double { 1e-9 }
 
-  /// An inner point of each cell.
+  /// An inner point of each cell; of those found when the deadline comes.
   func cells(_ choice: [SubnetworkPatterns.Neuron]) -> [[Double]] {
     let (rows, open) = rows(choice)
     return interior(of: rows) == nil ? [] : cells(within: rows, cutBy: open.map(\.row)[...])
@@ -119,6 +123,7 @@ private struct CellSearch {
 
   private func cells(within rows: [[Double]], cutBy open: ArraySlice<[Double]>) -> [[Double]] {
     guard let next = open.first else { return interior(of: rows).map { [$0] } ?? [] }
+    guard !deadline.hasPassed else { return [] }
     return [next, next.map { -$0 }].flatMap { side -> [[Double]] in
       let smaller = rows + [side]
       return interior(of: smaller) == nil ? [] : cells(within: smaller, cutBy: open.dropFirst())

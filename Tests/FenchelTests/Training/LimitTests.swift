@@ -1,0 +1,140 @@
+import ConvexOptimization
+import Fenchel
+import LinearAlgebra
+import Testing
+
+/// Limits of time, memory and threads, in everything that a training consists of.
+@Suite struct LimitTests {
+  private func data(_ n: Int, _ d: Int) throws -> Dataset<Double> {
+    let random: Matrix<Double> = Philox(seed: 11).normalMatrix(n, d + 1)
+    let table = Table(
+      source: "random", names: (0..<d).map { "x\($0)" } + ["y"],
+      columns: (0...d).map { .numbers(random.column($0)) })
+    var options = SchemaOptions()
+    options.task = .regression
+    return try Schema(inferredFrom: table, options: options).dataset(from: table)
+  }
+
+  /// A deadline that has passed, and one of a caller who wants to stop.
+  private var passed: [Deadline] {
+    let cancellation = Cancellation()
+    cancellation.request()
+    return [Deadline(in: 0), Deadline(in: nil, cancellation: cancellation), Deadline(in: .nan)]
+  }
+
+  @Test(
+    "The enumeration of patterns ends with a deadline, and does not call its patterns all", arguments: 1...3)
+  func enumeration(rank: Int) throws {
+    let x: Matrix<Double> = Philox(seed: 2).normalMatrix(300, rank)
+    for deadline in passed {
+      let patterns = try ActivationPatterns.enumerated(x, deadline: deadline)
+      #expect(patterns.count >= 1 && !patterns.isExact)
+    }
+    #expect(try ActivationPatterns.enumerated(x, deadline: Deadline(in: 600)).isExact)
+  }
+
+  @Test("So does that of sub-networks")
+  func subnetworks() throws {
+    let x: Matrix<Double> = Philox(seed: 2).normalMatrix(4, 2)
+    for deadline in passed {
+      let patterns = try SubnetworkPatterns.enumerated(x, width: 2, deadline: deadline)
+      #expect(patterns.count >= 1 && !patterns.isExact)
+    }
+    #expect(try SubnetworkPatterns.enumerated(x, width: 2, deadline: Deadline(in: 600)).isExact)
+  }
+
+  @Test("Sampling ends with a deadline, with the first of the gates")
+  func sampling() throws {
+    let x: Matrix<Double> = Philox(seed: 2).normalMatrix(40, 10)
+    let all = try ActivationPatterns.sampled(x, count: 20_000, seed: 1)
+    for deadline in passed {
+      let some = try ActivationPatterns.sampled(x, count: 20_000, seed: 1, deadline: deadline)
+      #expect(some.count < all.count && some.count > 0)
+      #expect(some == all.selecting(Array(0..<some.count)))
+    }
+  }
+
+  @Test("A training of all patterns ends in time with a network and its gap")
+  func exactTraining() throws {
+    var settings = TrainingSettings()
+    (settings.model, settings.patterns, settings.timeLimit) = (.gatedReLU, .exact, 0.2)
+    let result = try train(data(900, 2), settings: settings)
+    #expect(result.status == .stoppedAtLimit(.time) && result.report.patterns?.exact == false)
+    #expect(result.report.seconds < 20, "the enumeration alone takes several seconds, the program far more")
+  }
+
+  @Test("The limit of a path and of a cross-validation is that of all their trainings together")
+  func pathAndCrossValidation() throws {
+    let data = try data(400, 12)
+    var settings = TrainingSettings()
+    (settings.model, settings.patterns, settings.solver) = (.gatedReLU, .sampled(200), .fista)
+    (settings.tolerance, settings.precision, settings.timeLimit) = (1e-13, .double, 0.5)
+    let ratios = (1...40).map { 0.9 / Double($0) }
+    let path = try Fenchel.path(data, settings: settings, ratios: ratios)
+    #expect(path.status == .stoppedAtLimit(.time))
+    #expect((1..<40).contains(path.report.points.count) && path.report.planned == 40)
+    #expect(path.report.seconds < 10, "forty times the limit are 20 s")
+    #expect(path.report.settings.timeLimit == 0.5)
+    let chosen = try crossValidate(data, settings: settings, models: [.gatedReLU], ratios: ratios, folds: 3)
+    #expect(chosen.status == .stoppedAtLimit(.time))
+    #expect((1..<40).contains(chosen.report.candidates.count) && chosen.report.planned == 40)
+    #expect(chosen.report.seconds < 20, "all trainings to the limit are 60 s")
+    #expect(chosen.model.report.settings.timeLimit == 0.5 && chosen.report.report.settings.timeLimit == 0.5)
+  }
+
+  @Test("Without a limit, or with a large one, they are as they were")
+  func limitsThatDoNotBind() throws {
+    let data = try data(60, 3)
+    var settings = TrainingSettings()
+    (settings.model, settings.patterns) = (.gatedReLU, .sampled(10))
+    let free = try crossValidate(
+      data, settings: settings, models: [.gatedReLU, .relu], ratios: [0.5, 0.1], folds: 3)
+    settings.timeLimit = 600
+    let limited = try crossValidate(
+      data, settings: settings, models: [.gatedReLU, .relu], ratios: [0.5, 0.1], folds: 3)
+    #expect(free.status == .solved && limited.status == .solved)
+    #expect(free.report.candidates == limited.report.candidates && free.report.candidates.count == 4)
+    #expect(free.report.best == limited.report.best && free.model.network == limited.model.network)
+  }
+
+  @Test("Memory that is no number allows nothing, and is no trap", arguments: [Double.nan, -1, 0])
+  func memory(bytes: Double) throws {
+    var settings = TrainingSettings()
+    (settings.maxMemory, settings.model, settings.patterns) = (bytes, .gatedReLU, .sampled(10))
+    #expect(settings.memoryLimit == 0)
+    #expect(throws: (any Error).self) { try train(data(20, 3), settings: settings) }
+    settings.maxMemory = .infinity
+    #expect(settings.memoryLimit == 1_000_000_000_000_000_000)
+  }
+
+  @Test("Settings decide the number of threads in the library, too")
+  func threads() throws {
+    let data = try data(30, 3)
+    var settings = TrainingSettings()
+    (settings.model, settings.patterns, settings.threads) = (.gatedReLU, .sampled(5), 7)
+    // The number is one of the process, and other tests set it for moments.
+    let counts = try (0..<30).map { _ in try train(data, settings: settings).report.environment.threads }
+    #expect(counts.contains(7), "\(counts)")
+  }
+
+  @Test("Reports have the arithmetic that was used")
+  func precision() throws {
+    let data = try data(40, 3)
+    func used(_ change: (inout TrainingSettings) -> Void) throws -> Precision {
+      var settings = TrainingSettings()
+      settings.patterns = .sampled(5)
+      change(&settings)
+      return try train(data, settings: settings).model.report.settings.precision
+    }
+    #expect(try used { $0.model = .gatedReLU } == .float)
+    #expect(try used { ($0.model, $0.precision) = (.gatedReLU, .double) } == .double)
+    #expect(try used { ($0.model, $0.tolerance) = (.gatedReLU, 1e-8) } == .double)
+    #expect(try used { ($0.model, $0.loss) = (.gatedReLU, .absolute) } == .double)
+    #expect(try used { ($0.model, $0.solver) = (.gatedReLU, .interiorPoint) } == .double)
+    #expect(try used { $0.model = .relu } == .double)
+    #expect(try used { ($0.model, $0.patterns) = (.relu, .refine) } == .double)
+    #expect(try used { $0.model = .threeLayer } == .double)
+    #expect(try used { ($0.model, $0.patterns) = (.polynomial, .refine) } == .float)
+    #expect(try used { ($0.model, $0.outputs) = (.gatedReLU, .nuclear) } == .float)
+  }
+}
