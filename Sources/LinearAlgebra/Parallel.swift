@@ -36,6 +36,8 @@ public enum Parallel {
       for tile in 0..<tiles { body(tile) }
       return
     }
+    if WorkerPool.shared.run(tiles: tiles, others: workers - 1, body) { return }
+    // The pool has a job, maybe the one that this is a part of.
     let next = Atomic<Int>(0)
     withoutActuallyEscaping(body) { body in
       let shared = UncheckedTile(body: body)
@@ -50,7 +52,7 @@ public enum Parallel {
   }
 
   /// The same for tiles that take about `work` multiplications in all: runs them in order on this thread where
-  /// waking other threads (10–20 µs) would cost more than it saves. The results are the same bits either way.
+  /// calling other threads (a few µs, more where they sleep) would cost more than it saves. The results are the same bits either way.
   public static func forEach(tiles: Int, work: Int, _ body: (Int) -> Void) {
     guard work < 100_000 else { return forEach(tiles: tiles, body) }
     _ = singleThreadedBLAS

@@ -144,4 +144,13 @@ void fenchel_scale_columns_d(long rows, long n, double *a, const double *m, cons
 /* Lets the C library keep up to 256 MiB of freed memory, in pieces of up to 32 MiB, instead of handing it back. */
 void fenchel_keep_freed_memory(void);
 
+/* Tells the processor that this thread waits for another one. */
+static inline void fenchel_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
 #endif

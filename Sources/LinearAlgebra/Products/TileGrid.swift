@@ -10,7 +10,7 @@ struct TileGrid: Equatable {
   /// the partial results are added in order.
   let terms: Int
 
-  /// Products with fewer multiplications run as one call: threads wake in 10–20 µs.
+  /// Products with fewer multiplications run as one call.
   static let smallestShared = 1 << 20
 
   init(m: Int, n: Int, k: Int) {
@@ -19,10 +19,11 @@ struct TileGrid: Equatable {
       return
     }
     columns = min(n, 1024)
-    rows = min(m, max(64, TileGrid.roundUp(TileGrid.ceiling(m, 4), to: 16)), 512)
+    let pieces = m >= 192 ? 4 : 2  // a number that threads share well
+    rows = min(m, max(m >= 96 ? 48 : 64, TileGrid.roundUp(TileGrid.ceiling(m, pieces), to: 16)), 512)
     let tiles = TileGrid.ceiling(m, rows) * TileGrid.ceiling(n, columns)
-    let pieces = tiles >= 8 ? 1 : min(16 / tiles, max(1, k / 1024))
-    terms = TileGrid.roundUp(TileGrid.ceiling(k, pieces), to: 64)
+    let parts = tiles >= 8 ? 1 : min(16 / tiles, max(1, k / 1024))
+    terms = TileGrid.roundUp(TileGrid.ceiling(k, parts), to: 64)
   }
 
   static func ceiling(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
