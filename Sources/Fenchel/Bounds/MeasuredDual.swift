@@ -49,9 +49,10 @@ struct MeasuredDual {
     }
   }
 
-  /// The largest t with tU ≤ λ, less what its rounding may add.
+  /// The largest t with tU ≤ λ, less what its rounding may add; 0 where U is no number.
   private static func limit(_ λ: Double, _ length: Double) -> Double {
-    length > 0 ? λ / length * (1 - 4 * Double.ulpOfOne) : 1e300
+    if length.isNaN { return 0 }
+    return length > 0 ? λ / length * (1 - 4 * Double.ulpOfOne) : 1e300
   }
 }
 

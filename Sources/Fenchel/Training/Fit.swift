@@ -10,7 +10,7 @@ public struct Fit: Sendable {
   public var λMax: Double
   /// Arithmetic that the solver began with; Double goes on where single precision ends early.
   public var precision = Precision.double
-  /// Whether neurons feed all outputs: then the solution is one of the `NuclearProgram`.
+  /// Whether neurons of a gated network feed all outputs: then the solution is one of the `NuclearProgram`.
   public var sharesNeurons = false
   /// Largest relative violation that a search over all patterns found, where one was made: an estimate.
   public var heuristicViolation: Double?

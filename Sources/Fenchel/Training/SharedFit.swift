@@ -65,7 +65,7 @@ extension Fitting {
     var separate = self.settings
     separate.outputs = nil
     separate.lambda = .value(settings.lambda.value(largest: λMax))
-    separate.timeLimit = separate.timeLimit.map { $0 / 2 }
+    separate.timeLimit = deadline.secondsLeft.map { $0 / 2 }
     let fit = try Fitting(
       problem, settings: separate, cancellation: cancellation, progress: progress
     ).fit()

@@ -61,6 +61,9 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
 private func recomputation(
   _ model: ModelFile, _ problem: TrainingProblem, _ proof: TrainingReport.CertificateSummary, λ: Double
 ) throws -> (certificate: Certificate, isFeasible: Bool, bounds: ProvenBounds?) {
+  guard !model.settings.sharesNeurons || [.relu, .gatedReLU].contains(model.report.model) else {
+    throw VerificationError.noCertificate("the model \(model.report.model.rawValue) has no shared neurons")
+  }
   func primal(_ loss: StrictLoss) throws -> Double {
     var objective = NetworkObjective(loss: loss, λ: λ)
     objective.sharesNeurons = model.settings.sharesNeurons

@@ -83,10 +83,11 @@ struct StrictDual {
     return zip(sum, error).map { $0 + $1 }
   }
 
-  /// ‖v‖, scaled against overflow, with a compensated sum of squares.
+  /// ‖v‖, scaled against overflow, with a compensated sum of squares; +∞ where an entry is not finite.
   static func norm(_ v: [Double]) -> Double {
+    guard v.allSatisfy(\.isFinite) else { return .infinity }
     let largest = v.reduce(0) { max($0, abs($1)) }
-    guard largest > 0, largest.isFinite else { return largest }
+    guard largest > 0 else { return 0 }
     var sum = CompensatedSum()
     for entry in v { sum += (entry / largest) * (entry / largest) }
     return largest * sum.value.squareRoot()

@@ -69,7 +69,7 @@ extension TwoLayerProgram: Certifiable {
     along θ: Matrix<Double>, threshold: Double, _ prices: [GroupPricing.Price]
   ) -> DualBound {
     let norm = strictDualNorm(θ: θ, threshold: threshold, isConstrained ? prices : [])
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: features)
     let (scale, value) = strictLoss.bestScale(θ, upTo: limit)
     return DualBound(value: value, norm: norm, scale: scale)
   }
@@ -137,6 +137,16 @@ extension TwoLayerProgram: Certifiable {
   /// The same formulas again, for certificates.
   var strictLoss: StrictLoss {
     StrictLoss(kind: kind, parameters: parameters, targets: loss.targets, weights: loss.weights)
+  }
+}
+
+extension Matrix<Double> {
+  /// The largest t for which tθ satisfies every dual constraint, their largest norm at θ being at most `norm`: λ/norm, less where
+  /// products of θ with so many features may have vanished below the least number; 0 where the norm is no number.
+  func largestScale(norm: Double, λ: Double, features: Int) -> Double {
+    guard norm.isFinite, norm >= 0 else { return 0 }
+    let vanished = 4 * Double(count) * Double(features) * .leastNonzeroMagnitude
+    return Swift.min(λ / (norm + vanished) * (1 - 4 * Double.ulpOfOne), 1e300)
   }
 }
 

@@ -4,10 +4,11 @@ import LinearAlgebra
 /// Upper bounds on max_i h_i, h_i = max_{u ∈ K_i, ‖u‖ ≤ 1} ‖G_iᵀu‖ with G_i = (D_i X)ᵀθ: d × c.
 ///
 /// Most patterns are settled by σ_max(G_i). For the others ascents give a level that is reached somewhere, and a `ReducedCone`
-/// shows that no pattern exceeds it, or by how much it may: exactly, to 1e-7, for up to a few singular values above the level;
-/// beyond `mostDimensions` of them, and past the limit on work, the bound is looser but a bound all the same.
+/// shows that no pattern exceeds it, or by how much it may: to 1e-7 for up to `mostDimensions` singular values above the level
+/// where the limit on work allows it; otherwise the bound is looser but a bound all the same.
 ///
-/// Deterministic: what ends the search is its work alone, so that whoever has θ and the patterns finds the same bound.
+/// Deterministic: what ends the search is its work alone, so that whoever has θ and the patterns finds the same bound on the
+/// same processor.
 struct ConeSpectralBound {
   private let strict: StrictDual
   private let cones: PatternCones<Double>
@@ -93,7 +94,7 @@ struct ConeSpectralBound {
     let together = min(cone.dimension, Self.mostDimensions)
     let limit = Int(max(64, min(20_000, share / (30 * Double(strict.x.count)))))
     var search = SphericalSearch(cone, dimension: together, target: 1 + cone.tolerance)
-    let first = search.bound(vertices: limit) { true }
+    let first = search.bound(vertices: limit)
     let axes = Matrix<Double>.identity(cone.dimension)
     let rest = (first * first + cone.squaredWidth(axes.selectingRows(together..<cone.dimension))).squareRoot()
     guard let highest = search.vertices.max(by: { $0.bound < $1.bound }) else {

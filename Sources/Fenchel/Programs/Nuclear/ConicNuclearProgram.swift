@@ -114,7 +114,7 @@ extension ConicNuclearProgram: Certifiable {
   public func dualBound(θ: Matrix<Double>) -> Double {
     let θ = relu.strictLoss.feasibleDirection(θ)
     let norm = dualNorm(θ: θ, above: λ)
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: relu.features)
     return relu.strictLoss.bestScale(θ, upTo: limit).value
   }
 

@@ -17,7 +17,7 @@ public struct NuclearProgram: Sendable {
 
   /// The program of a gated program without cones.
   public init(_ gated: TwoLayerProgram) {
-    precondition(!gated.isConstrained, "shared neurons are those of gated networks")
+    precondition(!gated.isConstrained, "a program without cones; with them it is ConicNuclearProgram")
     self.gated = gated
   }
 
@@ -58,7 +58,7 @@ extension NuclearProgram: Certifiable {
   public func dualBound(θ: Matrix<Double>) -> Double {
     let θ = gated.strictLoss.feasibleDirection(θ)
     let norm = dualNorm(θ: θ)
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: gated.features)
     return gated.strictLoss.bestScale(θ, upTo: limit).value
   }
 

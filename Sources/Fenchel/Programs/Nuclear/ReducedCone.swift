@@ -23,6 +23,8 @@ struct ReducedCone {
   /// Rows L⁻¹x_k.
   private let rows: NonnegativeLeastSquares<Double>
   private let κ: Double
+  /// ‖x_k‖.
+  private let rowNorms: [Double]
   /// What rounding may add to b, as a factor.
   private let rounding: Double
 
@@ -65,7 +67,7 @@ struct ReducedCone {
     cholesky.solveTriangular(.no, inPlace: &columnsOfRows)
     rows = NonnegativeLeastSquares(columnsOfRows.transposed, deadline: deadline)
     (self.strict, self.pattern, self.κ, directions) = (strict, pattern, κ, e)
-    (self.factor, self.cholesky) = (factor, cholesky)
+    (self.factor, self.cholesky, rowNorms) = (factor, cholesky, strict.x.rowNorms)
     // Rounding of a factorisation and solve of order d whose condition number is at most about 20, and of entries of GGᵀ.
     let spread = (svd.values.first ?? 0) * (svd.values.first ?? 0) / κ
     rounding = 1 + 64 * Double.ulpOfOne * Double(d) * (Double(d) + spread)
@@ -97,7 +99,12 @@ struct ReducedCone {
     }
     let multipliers = SparseVector(indices: found.support, values: found.multipliers)
     let p = strict.combination(q, sign: 1, pattern: pattern, multipliers: multipliers)
-    let bound = StrictArithmetic.norm(factor.halfSolve(p)) * rounding
+    // What p lacks, in the metric of Q, whose eigenvalues are above δκ/2: its terms may cancel.
+    let lost =
+      strict.roundingOfWitness(multipliers, rowNorms: rowNorms)
+      + Double(q.count) * Double.ulpOfOne * StrictArithmetic.norm(q)
+    let bound =
+      (StrictArithmetic.norm(factor.halfSolve(p)) + lost / (Self.room * κ / 2).squareRoot()) * rounding
     return Vertex(direction: e, bound: bound.isNaN ? .infinity : bound, solution: found)
   }
 

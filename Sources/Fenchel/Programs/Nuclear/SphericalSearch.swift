@@ -11,6 +11,8 @@ struct SphericalSearch {
   private let dimension: Int
   /// Bounds up to it count as small enough.
   private let target: Double
+  /// Cones that wait at most: the largest is looked for among all of them.
+  private static var mostCones: Int { 20_000 }
   private(set) var vertices: [ReducedCone.Vertex] = []
   private var middles: [Edge: Int] = [:]
   private var open: [Cone] = []
@@ -31,8 +33,8 @@ struct SphericalSearch {
     (self.problem, self.dimension, self.target) = (problem, dimension, target)
   }
 
-  /// The bound, with so many vertices at most (those of the axes are always there).
-  mutating func bound(vertices limit: Int, shouldContinue: () -> Bool) -> Double {
+  /// The bound, with so many vertices at most (those of the axes are always there) and 20,000 cones.
+  mutating func bound(vertices limit: Int) -> Double {
     guard dimension > 0 else { return 0 }
     var state = problem.makeRoom()
     for k in 0..<dimension {
@@ -43,7 +45,7 @@ struct SphericalSearch {
       }
     }
     for orthant in 0..<1 << dimension { add((0..<dimension).map { 2 * $0 + orthant >> $0 & 1 }) }
-    while vertices.count < limit, shouldContinue(),
+    while vertices.count < limit, open.count < Self.mostCones,
       let next = open.indices.max(by: { open[$0].bound < open[$1].bound })
     {
       let cone = open[next]

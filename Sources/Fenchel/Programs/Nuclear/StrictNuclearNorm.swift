@@ -21,8 +21,9 @@ enum StrictNuclearNorm {
   /// σ_max(A) ≤ the root of a bound on the largest eigenvalue of A Aᵀ or AᵀA, whichever is smaller.
   static func largestSingularValue(of a: Matrix<Double>) -> Double {
     let narrow = a.rows <= a.columns ? a : a.transposed
+    guard narrow.storage.allSatisfy(\.isFinite) else { return .infinity }
     let largest = narrow.storage.reduce(0) { max($0, abs($1)) }
-    guard largest > 0, largest.isFinite else { return largest }
+    guard largest > 0 else { return 0 }
     // A power of two rounds nothing, and keeps the squares inside the range.
     let scale = Double(sign: .plus, exponent: -largest.exponent, significand: 1)
     var scaled = narrow

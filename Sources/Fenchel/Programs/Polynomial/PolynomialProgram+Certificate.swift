@@ -33,7 +33,7 @@ extension PolynomialProgram: Certifiable {
   public func dualBound(θ: Matrix<Double>) -> Double {
     let θ = strictLoss.feasibleDirection(θ)
     let norm = StrictSphericalDual(x: x, activation: activation, θ: θ).norm()
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns * x.columns)
     return strictLoss.bestScale(θ, upTo: limit).value
   }
 

@@ -96,7 +96,7 @@ extension PostNormalisationProgram: Certifiable {
   public func dualBound(θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]) -> Double {
     let θ = plain.strictLoss.feasibleDirection(θ)
     let norm = dualNorm(θ: θ, above: λ, known: known)
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: plain.features)
     return plain.strictLoss.bestScale(θ, upTo: limit).value
   }
 

@@ -128,7 +128,7 @@ extension FrobeniusProgram: Certifiable {
   }
 
   private func dualBound(_ θ: Matrix<Double>, _ norm: Double) -> Double {
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: columns.λ, features: columns.x.columns)
     return columns.strictLoss.bestScale(θ, upTo: limit).value
   }
 }

@@ -77,7 +77,7 @@ extension ThreeLayerProgram: Certifiable {
     let prices = prices(θ, above: known.isEmpty ? λ : λ * (1 + 1e-11), known: known)
     let norm = strictDualNorm(
       θ, Dictionary(prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first }))
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns)
     return strictLoss.bestScale(θ, upTo: limit).value
   }
 
@@ -88,7 +88,7 @@ extension ThreeLayerProgram: Certifiable {
   ) -> Double {
     let θ = strictLoss.feasibleDirection(θ)
     let norm = strictDualNorm(θ, multipliers)
-    let limit = norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300
+    let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns)
     return strictLoss.bestScale(θ, upTo: min(limit, scale)).value
   }
 
