@@ -120,8 +120,8 @@ MUTANTS = [
     Mutant(
         "certificate: dual point not scaled",
         f"{PROGRAMS}/Certification/TwoLayerProgram+Certificate.swift",
-        "norm > 0 ? λ / norm * (1 - 4 * Double.ulpOfOne) : 1e300",
-        "norm > 0 ? 1.0 : 1e300",
+        "return Swift.min(λ / (norm + vanished) * (1 - 4 * Double.ulpOfOne), 1e300)",
+        "return norm > 0 ? 1 : 1e300",
         "FenchelTests",
     ),
     Mutant(
