@@ -44,7 +44,7 @@ final class WorkerPool: Sendable {
         let job = Job(tiles: tiles, places: others, SharedBody(pointer: body))
         self.job.withLock { $0 = job }
         generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
-        for _ in 0..<min(others, sleepers.load(ordering: .sequentiallyConsistent)) { alarm.signal() }
+        for _ in 0..<others where claimSleeper() { alarm.signal() }
         job.run()
         job.wait()
         self.job.withLock { $0 = nil }
@@ -75,9 +75,21 @@ final class WorkerPool: Sendable {
         }
       } while DispatchTime.now().uptimeNanoseconds - start < Self.patience
       sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
-      if generation.load(ordering: .sequentiallyConsistent) == seen { alarm.wait() }
-      sleepers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+      // Who is claimed before it sleeps has the alarm all the same, and takes it.
+      if generation.load(ordering: .sequentiallyConsistent) == seen || !claimSleeper() { alarm.wait() }
     }
+  }
+
+  /// Takes one off the sleepers, where there is one: so each is called once, however long it takes to wake.
+  private func claimSleeper() -> Bool {
+    var count = sleepers.load(ordering: .sequentiallyConsistent)
+    while count > 0 {
+      let (isDone, found) = sleepers.compareExchange(
+        expected: count, desired: count - 1, ordering: .sequentiallyConsistent)
+      if isDone { return true }
+      count = found
+    }
+    return false
   }
 
   /// Tiles that threads take in turn. A worker that comes late may hold it after its end, and finds no tile to begin.
