@@ -1,5 +1,4 @@
 import COpenBLAS
-import Dispatch
 import Synchronization
 
 /// Work cut into a fixed grid of tiles and spread over threads.
@@ -31,24 +30,27 @@ public enum Parallel {
   /// run. Tiles must write to places of their own.
   public static func forEach(tiles: Int, _ body: (Int) -> Void) {
     _ = singleThreadedBLAS
-    let workers = min(threads, tiles)
-    guard workers > 1 else {
+    guard min(threads, tiles) > 1 else {
       for tile in 0..<tiles { body(tile) }
       return
     }
-    if WorkerPool.shared.run(tiles: tiles, others: workers - 1, body) { return }
-    // The pool has a job, maybe the one that this is a part of.
-    let next = Atomic<Int>(0)
-    withoutActuallyEscaping(body) { body in
-      let shared = UncheckedTile(body: body)
-      DispatchQueue.concurrentPerform(iterations: workers) { _ in
-        while true {
-          let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          if tile >= tiles { return }
-          shared.body(tile)
+    WorkerPool.shared.run(tiles: tiles, body)
+  }
+
+  /// Changes every element of an array, each on one thread; loops over tiles inside share the threads that are free. The error
+  /// of the first element that throws one is thrown when all have run.
+  public static func forEach<Item, Failure: Error>(
+    in items: inout [Item], _ body: (Int, inout Item) throws(Failure) -> Void
+  ) throws(Failure) {
+    var failures = [Failure?](repeating: nil, count: items.count)
+    items.withUnsafeMutableBufferPointer { items in
+      failures.withUnsafeMutableBufferPointer { failures in
+        forEach(tiles: items.count) { index in
+          do throws(Failure) { try body(index, &items[index]) } catch { failures[index] = error }
         }
       }
     }
+    if let failure = failures.lazy.compactMap(\.self).first { throw failure }
   }
 
   /// The same for tiles that take about `work` multiplications in all: runs them in order on this thread where
@@ -66,9 +68,4 @@ public enum Parallel {
   public static func range(ofTile index: Int, size: Int, count: Int) -> Range<Int> {
     index * size..<min((index + 1) * size, count)
   }
-}
-
-/// A closure that crosses threads inside `Parallel.forEach`, which waits for all of them.
-private struct UncheckedTile: @unchecked Sendable {
-  let body: (Int) -> Void
 }

@@ -2,7 +2,7 @@ import ConvexOptimization
 import LinearAlgebra
 
 /// Algorithm 2 of Gu, Askari & El Ghaoui (2019) as it is written: for every batch the outputs X_L … X_1, then the weights
-/// W_L … W_0, each block solved, K times over.
+/// W_L … W_0 all at once, each block solved, K times over.
 ///
 ///     X_l = argmin_Z f(Z W_l + b_l) + λ B(Z, U_{l−1})
 ///     W_l = argmin_W f(X̃_l W) + γ_l m‖W − W_l⁰‖²,   W⁰ the weights that the batch began with
@@ -25,11 +25,11 @@ extension BatchDescent {
           point.outputs[l] = try program.outputBlock(l, at: point).solve(
             from: point.outputs[l], tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)
         }
-        for l in (0...layers).reversed() {
-          point.network.weights[l] = try program.weightBlock(
-            l, at: point, proximity: caution * γ(l, samples: x.rows), center: centers[l]
-          ).minimise(
-            from: point.network.weights[l], tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)
+        let fixed = point
+        try Parallel.forEach(in: &point.network.weights) { l, weights in
+          weights = try program.weightBlock(
+            l, at: fixed, proximity: caution * γ(l, samples: x.rows), center: centers[l]
+          ).minimise(from: weights, tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)
         }
       }
     } catch { return .nan }

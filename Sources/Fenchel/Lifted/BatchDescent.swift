@@ -23,10 +23,7 @@ struct BatchDescent<Element: Scalar>: Resumable {
   /// W̄ ← W̄ + (W − W̄)/min(1 + t/10, T) after the t-th step: the mean looks back on a tenth of the run at most. W itself where
   /// blocks are solved.
   private(set) var average: FeedForward<Element>
-  private var velocities: [Matrix<Element>]
-  private var metrics: [LayerMetric<Element>]
-  /// Means of X̃ᵀX̃/m over the batches, of the layers between the first and the last.
-  private var innerMoments: [Matrix<Element>?]
+  private var layers: [LayerState<Element>]
   let penalties: [FenchelPenalty<Element>]
   private var batches = 0
   /// Grows with the epochs.
@@ -45,13 +42,13 @@ struct BatchDescent<Element: Scalar>: Resumable {
     self.network = network
     average = network
     self.settings = settings
-    velocities = network.weights.map { Matrix($0.rows, $0.columns) }
-    innerMoments = network.weights.map { _ in nil }
     penalties = try network.activations.map { try FenchelPenalty($0) }
     λ = Self.weights(of: network, settings)
-    metrics = network.weights.indices.map { l in
-      l == 0 && network.activations.count > 0 && network.maps[0] == .dense
-        ? .diagonal(network.hasBias ? moments + [1] : moments) : .unknown
+    layers = network.weights.map {
+      LayerState(velocity: Matrix($0.rows, $0.columns), metric: .unknown)
+    }
+    if network.activations.count > 0, network.maps[0] == .dense {
+      layers[0].metric = .diagonal(network.hasBias ? moments + [1] : moments)
     }
   }
 
@@ -74,9 +71,21 @@ struct BatchDescent<Element: Scalar>: Resumable {
     let forward = ForwardPass(network, x)
     let value = loss.value(at: forward.inputs[last])
     let targets = self.targets(forward, loss)
-    updateLastWeights(targets.last ?? x, loss)
-    for l in 0..<last {
-      updateWeights(l, inputs: l == 0 ? x : targets[l - 1], toward: targets[l], forward)
+    var layers: [LayerState<Element>] = []
+    swap(&layers, &self.layers)
+    Parallel.forEach(in: &layers) { l, layer in
+      let inputs = LayerInputs(
+        l == 0 ? x : targets[l - 1], through: network.maps[l], hasBias: network.hasBias)
+      if l == last {
+        moveLast(&layer, inputs, loss)
+      } else {
+        move(&layer, l, inputs, known: l == 0 ? forward.outputs[0] : nil, toward: targets[l])
+      }
+    }
+    swap(&layers, &self.layers)
+    for l in 0...last {
+      shrink(l)
+      network.weights[l].add(1, self.layers[l].velocity)
     }
     return value
   }
@@ -95,22 +104,24 @@ struct BatchDescent<Element: Scalar>: Resumable {
   /// Forgets the momentum and takes steps of half the length from here on.
   mutating func slowDown() {
     caution *= 2
-    for l in velocities.indices { velocities[l].scale(by: 0) }
+    for l in layers.indices { layers[l].velocity.scale(by: 0) }
   }
 
   mutating func transfer(_ state: inout StateTransfer) throws {
     try state.carry("weights", &network.weights)
     try state.carry("average", &average.weights)
+    var velocities = layers.map(\.velocity)
     try state.carry("velocities", &velocities)
+    for l in layers.indices { layers[l].velocity = velocities[l] }
     try state.carry("batches", &batches)
     var shorter = Double(caution)
     try state.carry("caution", &shorter)
     caution = Element(shorter)
-    for l in metrics.indices {
+    for l in layers.indices {
       let order = network.weights[l].rows
       try state.within("layer.\(l)") { state in
-        try metrics[l].transfer(&state, order: order)
-        try state.carry("moment", optional: &innerMoments[l], blank: Matrix(order, order)) {
+        try layers[l].metric.transfer(&state, order: order)
+        try state.carry("moment", optional: &layers[l].moment, blank: Matrix(order, order)) {
           try $0.carry("mean", &$1)
         }
       }
@@ -143,40 +154,38 @@ struct BatchDescent<Element: Scalar>: Resumable {
     return targets
   }
 
-  private mutating func updateLastWeights(_ inputs: Matrix<Element>, _ loss: any Loss<Element>) {
-    let x = LayerInputs(inputs, through: network.maps[last], hasBias: network.hasBias)
+  /// V of the last layer's weights: one whole step, without momentum.
+  private func moveLast(
+    _ layer: inout LayerState<Element>, _ x: LayerInputs<Element>, _ loss: any Loss<Element>
+  ) {
     let γ = γ(last, samples: x.samples)
-    refresh(last, x, curvature: loss.smoothness, γ)
+    refresh(&layer, last, x, curvature: loss.smoothness, γ)
     let t = x.product(network.weights[last])
     var gradient = t
     loss.gradient(at: t, into: &gradient)
     var step = x.pullBack(gradient)
-    metrics[last].divide(&step, activity: [], proximity: 2 * γ, samples: Element(x.samples))
-    shrink(last)
-    network.weights[last].add(-1, step)
+    layer.metric.divide(&step, activity: [], proximity: 2 * γ, samples: Element(x.samples))
+    step.scale(by: -1)
+    layer.velocity = step
   }
 
-  private mutating func updateWeights(
-    _ l: Int, inputs: Matrix<Element>, toward outputs: Matrix<Element>, _ forward: ForwardPass<Element>
+  /// V of the weights of a layer l before the last, for inputs whose outputs φ(X̃W) may be known.
+  private func move(
+    _ layer: inout LayerState<Element>, _ l: Int, _ x: LayerInputs<Element>, known: Matrix<Element>?,
+    toward outputs: Matrix<Element>
   ) {
-    let x = LayerInputs(inputs, through: network.maps[l], hasBias: network.hasBias)
     let γ = γ(l, samples: x.samples)
-    var v = forward.outputs[l]
-    if l > 0 {
-      v = x.product(network.weights[l])
-      penalties[l].divergence.map(&v)
-    }
+    var v = known ?? x.product(network.weights[l])
+    if known == nil { penalties[l].divergence.map(&v) }
     let activity = penalties[l].divergence.columnSlopes(at: v)
     let mean = activity.reduce(0, +) / Element(max(activity.count, 1))
-    if l > 0 || network.maps[0] != .dense { refresh(l, x, curvature: λ[l] * mean, γ) }
+    if l > 0 || network.maps[0] != .dense { refresh(&layer, l, x, curvature: λ[l] * mean, γ) }
     v.add(-1, outputs)
     var step = x.pullBack(v)
-    metrics[l].divide(
+    layer.metric.divide(
       &step, activity: activity.map { λ[l] * max($0, 0.05) }, proximity: 2 * γ, samples: Element(x.samples))
-    velocities[l].scale(by: Element(settings.momentum))
-    velocities[l].add(-(share(of: step, l) ?? relaxation * λ[l]), step)
-    shrink(l)
-    network.weights[l].add(1, velocities[l])
+    layer.velocity.scale(by: Element(settings.momentum))
+    layer.velocity.add(-(share(of: step, l) ?? relaxation * λ[l]), step)
   }
 
   /// The proximal step of a ridge on the weights of layer l, measured like the steps: W ← W/(1 + κη).
@@ -200,17 +209,19 @@ struct BatchDescent<Element: Scalar>: Resumable {
 
   /// Factorises a layer's metric anew where that is due. The last layer's is that of the batch, always: its whole steps
   /// would leave the region where another one holds. Those between follow the mean over the batches.
-  private mutating func refresh(_ l: Int, _ x: LayerInputs<Element>, curvature: Element, _ γ: Element) {
+  private func refresh(
+    _ layer: inout LayerState<Element>, _ l: Int, _ x: LayerInputs<Element>, curvature: Element, _ γ: Element
+  ) {
     let isDue = batches < 10 || batches.isMultiple(of: settings.refreshInterval)
     guard l == last || isDue else { return }
     var m = l < last ? x.gramEstimate : x.gram
     if l < last {
       let share = Element(max(settings.refreshShare, 1 / Double(batches + 1)))
       m.scale(by: share)
-      if let moment = innerMoments[l] { m.add((1 - share) * Element(x.samples), moment) }
+      if let moment = layer.moment { m.add((1 - share) * Element(x.samples), moment) }
       var moment = m
       moment.scale(by: 1 / Element(x.samples))
-      innerMoments[l] = moment
+      layer.moment = moment
     }
     if l < last, settings.stepShare != nil {
       let trace = (0..<m.rows).reduce(Element(0)) { $0 + m[$1, $1] }
@@ -219,8 +230,17 @@ struct BatchDescent<Element: Scalar>: Resumable {
       m.scale(by: curvature)
       for i in 0..<m.rows { m[i, i] += 2 * γ }
     }
-    if let factor = try? Cholesky(m) { metrics[l] = .factor(factor) }
+    if let factor = try? Cholesky(m) { layer.metric = .factor(factor) }
   }
+}
+
+/// What the descent remembers of a layer.
+private struct LayerState<Element: Scalar> {
+  /// V, the last step of the weights with the momentum of those before it.
+  var velocity: Matrix<Element>
+  var metric: LayerMetric<Element>
+  /// Mean of X̃ᵀX̃/m over the batches, of a layer between the first and the last.
+  var moment: Matrix<Element>?
 }
 
 /// The numbers of `BatchDescent`. Proximities are for each sample of a batch, so that they hold for any batch size.

@@ -77,13 +77,13 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
     objective = LiftedObjective(loss: .infinity, penalties: Array(unknown.dropFirst()), ridges: unknown)
   }
 
-  /// One sweep: X_L … X_1, then W_L … W_0.
+  /// One sweep: X_L … X_1, then W_0 … W_L, which do not depend on each other.
   ///
   /// - Throws: `FactorisationError` where a layer's weights have no unique solution in this precision; a ridge ρ gives
   ///   them one.
   public mutating func sweep() throws {
     for l in (0..<program.hiddenLayers).reversed() { try updateOutputs(l) }
-    for l in (0...program.hiddenLayers).reversed() { try updateWeights(l) }
+    try updateAllWeights()
   }
 
   private mutating func forgetPreactivations() {
@@ -110,8 +110,21 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
 
   /// Solves the block of W_l, l = 0 … L.
   public mutating func updateWeights(_ l: Int) throws {
-    let block = program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
-    let found = try solve(block, from: point.network.weights[l], image: preactivations[l])
+    let sketch = nextSketch(ofLayer: l)
+    accept(try solved(l, sketch), l)
+  }
+
+  /// Solves the blocks of W_0 … W_L, several at a time.
+  private mutating func updateAllWeights() throws {
+    var found = (0...program.hiddenLayers).map { l in
+      (sketch: nextSketch(ofLayer: l), block: nil as MajorisedPoint<Element>?)
+    }
+    try Parallel.forEach(in: &found) { l, found in found.block = try solved(l, found.sketch) }
+    for l in found.indices { if let block = found[l].block { accept(block, l) } }
+  }
+
+  /// Goes on to the weights found for a layer, where they are no worse.
+  private mutating func accept(_ found: MajorisedPoint<Element>, _ l: Int) {
     let isLast = l == program.hiddenLayers
     let before = objective.ridges[l] + (isLast ? objective.loss : objective.penalties[l])
     guard Double(found.fit) + Double(found.remainder) <= before else { return }
@@ -130,22 +143,29 @@ public struct BlockCoordinateDescent<Element: Scalar>: Resumable {
     return result
   }
 
-  private mutating func solve(
-    _ block: WeightBlock<Element>, from start: Matrix<Element>, image: Matrix<Element>?
-  ) throws -> MajorisedPoint<Element> {
-    guard let sketch, block.gram == nil, block.fit.isQuadratic, let inputs = block.inputs.matrix,
-      program.x.rows / 2 >= sketch * inputs.columns
-    else {
+  /// The random sketch of the inputs of a layer, where its ridge problem is solved by one.
+  private mutating func nextSketch(ofLayer l: Int) -> CountSketch<Element>? {
+    if case .convolution = point.network.maps[l] { return nil }
+    let inputs = point.network.weights[l].rows
+    guard let sketch, l > 0, program.fit(ofLayer: l, at: point).isQuadratic,
+      program.x.rows / 2 >= sketch * inputs
+    else { return nil }
+    sketches += 1
+    return CountSketch(
+      rows: sketch * inputs, columns: program.x.rows,
+      random: Philox(seed: seed, stream: 1 << 40 + UInt64(sketches)))
+  }
+
+  private func solved(_ l: Int, _ sketch: CountSketch<Element>?) throws -> MajorisedPoint<Element> {
+    let block = program.weightBlock(l, at: point, gram: l == 0 ? gram : nil)
+    let start = point.network.weights[l]
+    guard let sketch else {
       let found = try block.minimum(
-        from: block.evaluated(start, image: image), tolerance: tolerance, maximumSteps: maximumSteps)
+        from: block.evaluated(start, image: preactivations[l]), tolerance: tolerance,
+        maximumSteps: maximumSteps)
       return relaxation < 1 ? block.evaluated(relaxed(found.point, from: start)) : found
     }
-    sketches += 1
-    let random = CountSketch<Element>(
-      rows: sketch * inputs.columns, columns: program.x.rows,
-      random: Philox(seed: seed, stream: 1 << 40 + UInt64(sketches)))
-    let w = try block.solveSketched(
-      from: start, by: random, tolerance: tolerance, maximumSteps: maximumSteps)
+    let w = try block.solveSketched(from: start, by: sketch, tolerance: tolerance, maximumSteps: maximumSteps)
     return block.evaluated(relaxed(w, from: start))
   }
 }
