@@ -30,11 +30,27 @@ enum Invocation {
     if let path = (command as? any Configurable)?.config {
       try add(ConfigFile(path: path).options(), of: path)
     }
-    if let path = (command as? TrainCommand)?.checkpoints.resume {
-      try add(NamedOptions(Checkpoint(contentsOf: path).options), of: path)
+    if let train = command as? TrainCommand, let path = train.checkpoints.resume {
+      let begun = try Checkpoint(contentsOf: path).options
+      try refuseAnotherStart(than: begun, train.training.layers, path)
+      try add(NamedOptions(begun), of: path)
     }
     let options = NamedOptions(arguments: arguments.dropFirst()).values.filter { !ownOfARun.contains($0.key) }
     current.withLock { $0 = options }
     return command
+  }
+
+  /// A run that goes on has its weights, and its start behind it.
+  private static func refuseAnotherStart(
+    than begun: [String: String], _ now: LayerOptions, _ path: String
+  ) throws {
+    let before = begun["init"]
+    if let model = now.initialModel, model != before {
+      throw CheckpointError.setting(path: path, name: "init", before: before ?? "unset", now: model)
+    }
+    if let initialiser = now.initialiser, before != nil {
+      throw CheckpointError.setting(
+        path: path, name: "initialiser", before: "unset", now: initialiser.rawValue)
+    }
   }
 }

@@ -26,6 +26,7 @@ final class WorkerPool: Sendable {
   private let state = Mutex(State())
   /// Counts the jobs.
   private let generation = Atomic<Int>(0)
+  private let workers = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let alarm = DispatchSemaphore(value: 0)
 
@@ -37,7 +38,9 @@ final class WorkerPool: Sendable {
   }
 
   private init(workers: Int) {
-    for _ in 0..<max(0, workers) { startThread { [unowned self] in serve() } }
+    for _ in 0..<max(0, workers) where startThread({ [unowned self] in serve() }) {
+      self.workers.wrappingAdd(1, ordering: .relaxed)
+    }
   }
 
   /// Runs the tiles on this thread and on workers that have nothing to do, and returns when all have run. All jobs together
@@ -45,20 +48,24 @@ final class WorkerPool: Sendable {
   func run(tiles: Int, _ body: (Int) -> Void) {
     withoutActuallyEscaping(body) { body in
       withUnsafePointer(to: body) { body in
-        let job = begin(tiles: tiles, SharedBody(pointer: body))
-        for _ in 0..<min(tiles, Parallel.threads) - 1 where claimSleeper() { alarm.signal() }
+        let (job, working) = begin(tiles: tiles, SharedBody(pointer: body))
+        let awake =
+          workers.load(ordering: .relaxed) - sleepers.load(ordering: .sequentiallyConsistent) - working
+        let wanted = min(tiles, Parallel.threads) - 1 - awake
+        for _ in 0..<max(0, wanted) where claimSleeper() { alarm.signal() }
         job.run()
         finish(job)
       }
     }
   }
 
-  private func begin(tiles: Int, _ body: SharedBody) -> Job {
+  /// The job, and how many workers are in others.
+  private func begin(tiles: Int, _ body: SharedBody) -> (job: Job, working: Int) {
     state.withLock {
       let number = generation.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
       let job = Job(number: number, tiles: tiles, body)
       $0.jobs.append(job)
-      return job
+      return (job, $0.working)
     }
   }
 
@@ -79,15 +86,17 @@ final class WorkerPool: Sendable {
     state.withLock { $0.jobs.last { $0.number > job.number && $0.isOpen } }?.run()
   }
 
-  /// The life of a worker.
+  /// The life of a worker. It turns round for a while after work, not after a job that has no place for it.
   private func serve() {
+    var lastWork = DispatchTime.now().uptimeNanoseconds
     while true {
       let seen = generation.load(ordering: .sequentiallyConsistent)
       while let job = enter() {
         job.run()
         state.withLock { $0.working -= 1 }
+        lastWork = DispatchTime.now().uptimeNanoseconds
       }
-      waitForJob(after: seen)
+      waitForJob(after: seen, since: lastWork)
     }
   }
 
@@ -102,15 +111,14 @@ final class WorkerPool: Sendable {
 
   /// Waits for a job after the one seen. One that comes as the worker goes to sleep finds it counted among the sleepers, or is
   /// found by it.
-  private func waitForJob(after seen: Int) {
+  private func waitForJob(after seen: Int, since lastWork: UInt64) {
     while true {
-      let start = DispatchTime.now().uptimeNanoseconds
       repeat {
         for _ in 0..<100 {
           if generation.load(ordering: .acquiring) != seen { return }
           fenchel_pause()
         }
-      } while DispatchTime.now().uptimeNanoseconds - start < Self.patience
+      } while DispatchTime.now().uptimeNanoseconds - lastWork < Self.patience
       sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
       // Who is claimed before it sleeps has the alarm all the same, and takes it.
       if generation.load(ordering: .sequentiallyConsistent) == seen || !claimSleeper() { alarm.wait() }
@@ -165,8 +173,8 @@ final class WorkerPool: Sendable {
   }
 }
 
-/// Starts a detached thread that takes no signals.
-private func startThread(_ body: @escaping @Sendable () -> Void) {
+/// Starts a detached thread that takes no signals; false where there can be none.
+private func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   var (thread, attributes) = (pthread_t(), pthread_attr_t())
   pthread_attr_init(&attributes)
   defer { pthread_attr_destroy(&attributes) }
@@ -183,6 +191,7 @@ private func startThread(_ body: @escaping @Sendable () -> Void) {
       return nil
     }, context.toOpaque())
   if failure != 0 { context.release() }
+  return failure == 0
 }
 
 private final class ThreadBody: Sendable {

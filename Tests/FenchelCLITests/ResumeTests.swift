@@ -15,12 +15,12 @@ import Testing
   @Test(arguments: runs)
   func killedAtRandomMoments(run: String) throws {
     try CommandLineTool.inFolder { tool in
-      let options = "digits --hidden 40,20 --quiet --checkpoint-interval 0 --model \(run)"
+      let options = "digits --hidden 40,20 --quiet --model \(run)"
       let clock = ContinuousClock()
       let start = clock.now
       #expect(try tool.shell("exec \"$FENCHEL\" train \(options) -o whole").code == 0)
       let seconds = start.duration(to: clock.now) / .seconds(1)
-      var command = "train \(options) -o parts --checkpoint c"
+      var command = "train \(options) -o parts --checkpoint c --checkpoint-interval 0"
       let tries = Int(ProcessInfo.processInfo.environment["FENCHEL_KILLS"] ?? "") ?? 3
       for attempt in 0..<tries {
         let moment = Double.random(in: 0...1) * seconds
@@ -71,6 +71,9 @@ import Testing
         ("data.csv --model mlp --checkpoint none/x", 2, "none"), ("--resume c -o c", 2, "checkpoint"),
         ("data.csv --model mlp --checkpoint data.csv", 2, "input"),
         ("data.csv --model mlp --checkpoint-interval -1", 2, "--checkpoint-interval"),
+        ("data.csv --model mlp --checkpoint-interval 1", 2, "needs a place"),
+        ("--resume c --init m", 4, "init unset, not m"),
+        ("--resume c --early-stopping 3", 4, "early-stopping unset, not 3:0.1"),
         ("data.csv --model mlp --checkpont x", 2, "--checkpoint"),
         ("data.csv --model mlp --init c", 4, "--resume"),
       ] {

@@ -143,6 +143,7 @@ import Testing
     (["train", "digits", "--model", "fenchel", "--dual-steps", "-1"], "--dual-steps"),
     (["train", "digits", "--model", "fenchel", "--sketch", "8"], "take --model lifted"),
     (["train", "digits", "--model", "lifted", "--sketch", "0"], "--sketch"),
+    (["train", "digits", "--model", "mlp", "--early-stopping", "3:1"], "write whole epochs"),
     (["train", "digits", "--init", "m"], "--init is not for the model relu"),
     (["train", "digits", "--initialiser", "xavier"], "--initialiser is not for the model relu"),
     (["train", "digits", "--model", "mlp", "--initialiser", "xavie"], "did you mean xavier?"),

@@ -107,7 +107,7 @@ class ModelFiles(unittest.TestCase):
             "--precision", "double", "--task", "regression", "--checkpoint", state, "--output", model, "--quiet")
         found = [layer for layer in layers(model)[0] if "weight" in layer]
         with safe_open(state, "np") as file:
-            self.assertEqual(file.metadata()["checkpoint"], "3")
+            self.assertEqual(file.metadata()["checkpoint"], "4")
             self.assertEqual(json.loads(file.metadata()["settings"])["model"], "mlp")
             self.assertEqual(len(file.get_tensor("state.run.losses")), 2)
             for index, layer in enumerate(found):

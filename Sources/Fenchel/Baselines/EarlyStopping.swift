@@ -15,17 +15,20 @@ public struct EarlyStopping: Sendable, Equatable, Codable {
     (self.patience, self.minimumDecrease, self.fraction) = (patience, minimumDecrease, fraction)
   }
 
-  /// What is known of the epochs so far.
+  /// What is known of the epochs so far; the start is epoch 0.
   struct Record<Element: Scalar> {
     let rule: EarlyStopping
-    private(set) var best: (epoch: Int, loss: Double, network: FeedForward<Element>)?
+    private(set) var best: (epoch: Int, loss: Double, network: FeedForward<Element>)
     private var idle = 0
 
-    init(_ rule: EarlyStopping) { self.rule = rule }
+    init(_ rule: EarlyStopping, start: FeedForward<Element>, loss: Double) {
+      self.rule = rule
+      best = (0, loss.isNaN ? .infinity : loss, start)
+    }
 
     /// Notes the loss after an epoch; returns whether the training should end.
     mutating func note(_ epoch: Int, _ loss: Double, _ network: FeedForward<Element>) -> Bool {
-      if loss < (best?.loss ?? .infinity) - rule.minimumDecrease || best == nil && loss.isFinite {
+      if loss < best.loss - rule.minimumDecrease {
         best = (epoch, loss, network)
         idle = 0
       } else {
@@ -37,14 +40,11 @@ public struct EarlyStopping: Sendable, Equatable, Codable {
     /// Whether the loss has not fallen for as many epochs as the rule has patience.
     var isOver: Bool { idle >= rule.patience }
 
-    /// Takes up a record of networks like the one given.
-    mutating func transfer(_ state: inout StateTransfer, like network: FeedForward<Element>) throws {
+    mutating func transfer(_ state: inout StateTransfer) throws {
       try state.carry("idle", &idle)
-      try state.carry("best", optional: &best, blank: (0, 0, network)) { state, best in
-        try state.carry("epoch", &best.epoch)
-        try state.carry("loss", &best.loss)
-        try state.carry("weights", &best.network.weights)
-      }
+      try state.carry("epoch", &best.epoch)
+      try state.carry("loss", &best.loss)
+      try state.carry("weights", &best.network.weights)
     }
   }
 }

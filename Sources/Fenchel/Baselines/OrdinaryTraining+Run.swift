@@ -25,8 +25,11 @@ extension OrdinaryTraining {
       (self.checkpoints, self.progress) = (checkpoints, progress)
       record = RunRecord(after: checkpoints?.earlierSeconds ?? 0)
       backpropagation = try Backpropagation(start.activations)
-      stopping = settings.earlyStopping.map { EarlyStopping.Record($0) }
       network = start
+      let held = heldLoss
+      stopping = settings.earlyStopping.map {
+        EarlyStopping.Record($0, start: start, loss: held ?? .infinity)
+      }
     }
 
     var outcome: Outcome<Element> {
@@ -44,17 +47,21 @@ extension OrdinaryTraining {
 
     /// Notes an epoch; returns false where early stopping ends the run.
     private mutating func note(loss: Double) -> Bool {
-      var held: Double?
-      if let validation {
-        backpropagation.forward(network, validation.x)
-        held =
-          Double(validation.loss.value(at: backpropagation.output))
-          / max(validation.mass, .leastNormalMagnitude)
-      }
+      let held = heldLoss
       let epoch = record.append(loss: loss, validationLoss: held)
       progress?(epoch, network)
       guard let held, stopping?.note(epoch.number, held, network) == true else { return true }
       return false
+    }
+
+    /// The mean loss of the network on the samples held out.
+    private var heldLoss: Double? {
+      mutating get {
+        guard let validation else { return nil }
+        backpropagation.forward(network, validation.x)
+        return Double(validation.loss.value(at: backpropagation.output))
+          / max(validation.mass, .leastNormalMagnitude)
+      }
     }
 
     /// All that the next step depends on.
@@ -66,7 +73,7 @@ extension OrdinaryTraining {
       try state.carry("weights", &network.weights)
       try state.carry("method", &method)
       if stopping != nil {
-        try state.within("stopping") { try stopping?.transfer(&$0, like: network) }
+        try state.within("stopping") { try stopping?.transfer(&$0) }
       }
     }
 

@@ -24,7 +24,8 @@ public enum OrdinaryTrainingError: Error, CustomStringConvertible, Sendable, Equ
     case .setting(let name, let value, let allowed): "\(name) \(value): give \(allowed)"
     case .samples(let features, let targets, let weights):
       "\(features) rows of features, \(targets) of targets and \(weights) sample weights; give as many of each"
-    case .tooFew(let samples, let needed): "\(counted(samples, "sample")); training needs at least \(needed)"
+    case .tooFew(let samples, let needed):
+      "\(counted(samples, "sample")); training \(needed > 1 ? "with early stopping, which holds samples out, " : "")needs at least \(needed)"
     case .noWeight: "all sample weights are 0; give at least one above 0"
     case .inputs(let data, let network):
       "\(counted(data, "feature")) for a network of \(counted(network, "input")); give a network that fits"

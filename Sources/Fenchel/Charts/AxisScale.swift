@@ -106,7 +106,9 @@ public func fixedDecimal(_ value: Double, digits: Int) -> String {
 /// A number with as many significant digits: `0.0312`, `1.5e-9`. Far from 1 it has an exponent.
 public func significantDecimal(_ value: Double, digits: Int) -> String {
   guard value.isFinite, value != 0, digits > 0 else { return "\(value)" }
-  let exponent = Int((Double.log(abs(value)) / .log(10)).rounded(.down))
+  var exponent = Int((Double.log(abs(value)) / .log(10)).rounded(.down))
+  // The logarithm of a power of ten may fall short of it.
+  if abs(value) / .pow(10, exponent) >= 9.999_999_999_999 { exponent += 1 }
   if (-4...6).contains(exponent) { return fixedDecimal(value, digits: max(0, digits - 1 - exponent)) }
   return "\(fixedDecimal(value / .pow(10, exponent), digits: digits - 1))e\(exponent)"
 }

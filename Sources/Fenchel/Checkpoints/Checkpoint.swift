@@ -17,7 +17,7 @@ public struct Checkpoint: Sendable, Equatable {
   public var state: [String: Tensor]
 
   /// Version of the format. A checkpoint is read only by the version of Fenchel that wrote it.
-  public static let formatVersion = 3
+  public static let formatVersion = 4
 
   enum Key {
     static let format = "checkpoint"
@@ -140,7 +140,10 @@ extension TrainingSettings {
       case .object: result[name] = "none"
       }
     }
-    add(try JSON(parsing: try JSONText.encode(self)), "")
+    var settings = self
+    settings.layers?.earlyStopping = nil
+    add(try JSON(parsing: try JSONText.encode(settings)), "")
+    result["earlyStopping"] = layers?.earlyStopping?.description
     return Dictionary(result.map { (hyphenated($0.key), $0.value) }) { first, _ in first }
   }
 }

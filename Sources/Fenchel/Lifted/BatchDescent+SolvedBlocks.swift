@@ -10,8 +10,10 @@ import LinearAlgebra
 /// with the fit f of the layer above, λB or the loss. No momentum and no relaxation.
 extension BatchDescent {
   /// One batch X: m × d with its loss. Returns the loss of the network as it was; NaN where a block has no solution in
-  /// this precision.
-  mutating func solvedStep(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
+  /// this precision, nil where the run is interrupted between blocks.
+  mutating func solvedStep(
+    _ x: Matrix<Element>, _ loss: any Loss<Element>, _ isInterrupted: () -> Bool
+  ) -> Element? {
     let layers = network.activations.count
     let program = LiftedProgram(
       x: x, output: .loss(loss), outputs: loss.outputs, penalties: penalties,
@@ -22,9 +24,11 @@ extension BatchDescent {
     do {
       for _ in 0..<settings.alternations {
         for l in (0..<layers).reversed() {
+          if isInterrupted() { return nil }
           point.outputs[l] = try program.outputBlock(l, at: point).solve(
             from: point.outputs[l], tolerance: Self.tolerance, maximumSteps: Self.maximumSteps)
         }
+        if isInterrupted() { return nil }
         let fixed = point
         try Parallel.forEach(in: &point.network.weights) { l, weights in
           weights = try program.weightBlock(

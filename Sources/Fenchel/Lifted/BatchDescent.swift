@@ -64,10 +64,17 @@ struct BatchDescent<Element: Scalar>: Resumable {
 
   private var last: Int { network.activations.count }
 
-  /// One batch X: m × d with its loss. Returns the loss of the network as it was.
-  mutating func step(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
-    defer { takeMean() }
-    if settings.solvesBlocks { return solvedStep(x, loss) }
+  /// One batch X: m × d with its loss. Returns the loss of the network as it was; nil, with nothing changed, where the run is
+  /// interrupted before the blocks of the batch are solved.
+  mutating func step(
+    _ x: Matrix<Element>, _ loss: any Loss<Element>, isInterrupted: () -> Bool
+  ) -> Element? {
+    let value = settings.solvesBlocks ? solvedStep(x, loss, isInterrupted) : singleStep(x, loss)
+    if value != nil { takeMean() }
+    return value
+  }
+
+  private mutating func singleStep(_ x: Matrix<Element>, _ loss: any Loss<Element>) -> Element {
     let forward = ForwardPass(network, x)
     let value = loss.value(at: forward.inputs[last])
     let targets = self.targets(forward, loss)
@@ -154,11 +161,11 @@ struct BatchDescent<Element: Scalar>: Resumable {
     return targets
   }
 
-  /// V of the last layer's weights: one whole step, without momentum.
+  /// V of the last layer's weights: one whole step, without momentum; γ alone makes it shorter.
   private func moveLast(
     _ layer: inout LayerState<Element>, _ x: LayerInputs<Element>, _ loss: any Loss<Element>
   ) {
-    let γ = γ(last, samples: x.samples)
+    let γ = caution * γ(last, samples: x.samples)
     refresh(&layer, last, x, curvature: loss.smoothness, γ)
     let t = x.product(network.weights[last])
     var gradient = t

@@ -65,7 +65,8 @@ extension StreamedTable {
       throw StreamError.format(source: path, "the array is in Fortran order: its rows are not in one piece")
     }
     let (needed, overflow) = count.multipliedReportingOverflow(by: header.size)
-    guard !overflow, needed == file.size - header.dataStart else {
+    guard !overflow else { throw fail("the shape \(header.shape) is too large") }
+    guard needed == file.size - header.dataStart else {
       throw fail(
         "the shape \(header.shape) needs \(needed) bytes of data, the file has \(file.size - header.dataStart)"
       )

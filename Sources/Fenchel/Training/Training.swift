@@ -164,6 +164,11 @@ struct TrainingSummary {
     report.history = outcome.history
     report.bestEpoch = outcome.bestEpoch
     report.lagrangianDual = outcome.dual.map { .init($0) }
+    if outcome.status == .numericalFailure {
+      report.warnings.append(
+        "a step was not finite, and the weights before it are kept: give --precision double, shorter steps, or columns "
+          + "of like scales")
+    }
     return result(outcome.network, report, outcome.status, certificate: [:])
   }
 

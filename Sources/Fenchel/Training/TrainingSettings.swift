@@ -83,6 +83,9 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
     if [.fenchel, .lifted].contains(model), let own = layers {
       layers?.numbers = (try? LiftedSettings.used(self, own, rows: rows)) ?? own.numbers
     }
+    if model == .mlp, let own = layers, own.optimizer != .lbfgs {
+      layers?.learningRate = own.learningRate ?? own.optimizer.defaultLearningRate
+    }
     return layers
   }
 

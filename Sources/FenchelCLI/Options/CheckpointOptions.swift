@@ -11,8 +11,9 @@ struct CheckpointOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Seconds between two checkpoints; 0 for one after every step.", valueName: "s"))
-  var checkpointInterval = 10.0
+    help: ArgumentHelp(
+      "Seconds between two checkpoints (default: 10); 0 for one after every step.", valueName: "s"))
+  var checkpointInterval: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -21,7 +22,7 @@ struct CheckpointOptions: ParsableArguments {
   var resume: String?
 
   func validate() throws {
-    guard checkpointInterval >= 0, checkpointInterval.isFinite else {
+    if let checkpointInterval, !(checkpointInterval >= 0 && checkpointInterval.isFinite) {
       throw ValidationError("--checkpoint-interval \(checkpointInterval) must be a number of at least 0")
     }
   }
@@ -38,6 +39,9 @@ struct CheckpointOptions: ParsableArguments {
       return nil
     }
     guard let path = checkpoint ?? resume.map({ Checkpoint.file($0) }) ?? folder?.checkpoint else {
+      guard checkpointInterval == nil else {
+        throw UsageError("--checkpoint-interval needs a place for checkpoints: --checkpoint, or --run")
+      }
       return nil
     }
     guard !outputs.contains(path) else {
@@ -46,6 +50,6 @@ struct CheckpointOptions: ParsableArguments {
     let resumed = try resume.map { try Checkpoint(contentsOf: $0) }
     try Outputs.check(path, differsFrom: inputs)
     return CheckpointKeeper(
-      path: path, interval: checkpointInterval, resuming: resumed, options: Invocation.options)
+      path: path, interval: checkpointInterval ?? 10, resuming: resumed, options: Invocation.options)
   }
 }

@@ -87,7 +87,14 @@ struct LayerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "End mlp, contrastive or lpom once the loss on rows held out (default: a share of 0.1) has not fallen for so many epochs; the weights of the best epoch stay.",
-      valueName: "epochs[:share]"))
+      valueName: "epochs[:share]"),
+    transform: {
+      guard let rule = EarlyStopping($0) else {
+        throw ValidationError(
+          "write whole epochs from 1, or with the share held out, above 0 and below 1: 10:0.2")
+      }
+      return rule
+    })
   var earlyStopping: EarlyStopping?
 
   @Option(
@@ -242,4 +249,3 @@ struct LayerOptions: ParsableArguments {
 extension Optimizer: ExpressibleByArgument {}
 extension Initialiser: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
-extension EarlyStopping: ExpressibleByArgument {}

@@ -174,7 +174,9 @@ struct ReportText {
   }
 
   /// Which epoch early stopping chose.
-  private var kept: String { report.bestEpoch.map { ", weights of epoch \($0)" } ?? "" }
+  private var kept: String {
+    report.bestEpoch.map { $0 == 0 ? ", weights of the start" : ", weights of epoch \($0)" } ?? ""
+  }
 
   /// The scores that a score card has.
   static func scores(_ card: Scorecard) -> String {

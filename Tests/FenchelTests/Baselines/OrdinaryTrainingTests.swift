@@ -163,6 +163,20 @@ import Testing
     #expect(try abs(Self.loss(other.network, given, .squared) - best) <= 1e-9 * best)
   }
 
+  /// Of epochs that all are worse than the start, or have no loss at all, the start is left.
+  @Test(arguments: [50.0, 1e30])
+  func earlyStoppingKnowsTheStart(rate: Double) throws {
+    let (start, samples) = try Self.regression(40, widths: [4, 30, 1], noise: 0.1, seed: 11)
+    let trained = try OrdinaryTraining(epochs: 200, batchSize: 40, learningRate: 0.01).run(
+      from: start, samples, loss: .squared
+    ).network
+    let outcome = try OrdinaryTraining(
+      optimizer: .sgd, epochs: 20, batchSize: 40, learningRate: rate,
+      earlyStopping: EarlyStopping(patience: 2, fraction: 0.25)
+    ).run(from: trained, samples, loss: .squared)
+    #expect(outcome.epoch == 0 && outcome.network == trained && outcome.history.count <= 2)
+  }
+
   @Test(arguments: Optimizer.allCases)
   func sameBitsForAnyThreads(optimizer: Optimizer) throws {
     let (start, samples) = try Self.regression(700, widths: [60, 90, 5], seed: 13)

@@ -57,7 +57,7 @@ import Testing
     #expect(refusal(x: Matrix(0, 2), y: Matrix(0, 1)).hasPrefix("0 samples; training needs at least 1"))
     #expect(
       refusal({ $0.earlyStopping = EarlyStopping() }, x: Matrix(1, 2), y: Matrix(1, 1))
-        .hasPrefix("1 sample; training needs at least 2"))
+        == "1 sample; training with early stopping, which holds samples out, needs at least 2")
     #expect(refusal(weights: [0, 0, 0]).hasPrefix("all sample weights are 0"))
     #expect(refusal(weights: [1, -1, 0]).contains("row 2 is -1.0"))
     #expect(

@@ -159,7 +159,7 @@ import Testing
 
   @Test(arguments: [
     (0.031234, 3, "0.0312"), (1.5e-9, 2, "1.5e-9"), (-348.78, 3, "−349"), (9.996, 3, "10.00"),
-    (2e8, 2, "2.0e8"),
+    (2e8, 2, "2.0e8"), (1e39, 2, "1.0e39"), (1e15, 3, "1.00e15"),
     (0, 3, "0.0"), (.infinity, 3, "inf"), (61.5165, 4, "61.52"),
   ])
   func significantDigits(value: Double, digits: Int, text: String) {

@@ -92,6 +92,25 @@ import Testing
     #expect(share > 0.9, "\(share)")
   }
 
+  /// A sample far from all others ruins the network in its batch, which no later batch of the epoch may show.
+  @Test(arguments: 0..<6)
+  func anOutlierIsSurvived(seed: UInt64) throws {
+    var x: Matrix<Float> = Philox(seed: 7, stream: 1).normalMatrix(1000, 3)
+    let y = Matrix<Float>(column: (0..<1000).map { x[$0, 0] - 0.5 * abs(x[$0, 1]) })
+    for k in 0..<1000 { x[k, 2] *= 0.001 }
+    x[500, 2] = 31.6
+    let start: FeedForward<Float> = try Initialiser.xavier.feedForward(
+      widths: [3, 300, 1], activations: [.relu], bias: 0.1, seed: seed)
+    let outcome = try LiftedTraining<Float>(
+      .fenchel, settings: settings { ($0.batchSize, $0.epochs, $0.seed) = (100, 8, seed) }
+    ).run(from: start, x: x, targets: y, weights: [Float](repeating: 1, count: 1000), loss: .squared)
+    #expect(outcome.status == .completed && outcome.history.count == 8)
+    var residual = outcome.network.output(x)
+    residual.add(-1, y)
+    let (mean, constant) = (residual.inner(residual) / 2000, y.inner(y) / 2000)
+    #expect(mean < constant / 2, "\(mean) where outputs of 0 have \(constant)")
+  }
+
   @Test(arguments: ["tanh", "sigmoid", "leaky-relu:0.1", "softplus", "hard-tanh", "sine"])
   func batchesTrainEveryActivation(name: String) throws {
     let activation = try #require(Activation(name))

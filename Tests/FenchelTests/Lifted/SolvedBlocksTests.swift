@@ -71,6 +71,24 @@ import Testing
     #expect(zip(values, values.dropFirst()).allSatisfy { $0 > $1 }, "\(values)")
   }
 
+  /// A batch of a thousand alternations ends with the time, and leaves nothing of itself.
+  @Test func aBatchIsInterrupted() throws {
+    let p = try problem(rows: 3000, hidden: [300, 300], Float.self)
+    var training = LiftedTraining<Float>(
+      .fenchel,
+      settings: settings {
+        ($0.epochs, $0.batchSize) = (1, 3000)
+        ($0.batched.solvesBlocks, $0.batched.alternations) = (true, 1000)
+      })
+    training.limits.seconds = 0.3
+    let outcome = try training.run(
+      from: p.start, x: p.x, targets: p.y, weights: p.weights, loss: .softmax)
+    #expect(outcome.status == .stoppedAtLimit(.time) && outcome.history.isEmpty)
+    for (end, start) in zip(outcome.network.weights, p.start.weights) {
+      #expect(distance(end, start) <= 1e-5)  // of turning the inputs, and back
+    }
+  }
+
   @Test func solvedBlocksTrain() throws {
     let p = try problem(Float.self)
     let s = settings {

@@ -86,6 +86,16 @@ import Testing
     }
   }
 
+  @Test func arraysOfTooManyBytes() throws {
+    try withFolder { folder in
+      let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846976, 4), }\n"
+      try write(
+        [0x93] + [UInt8]("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + [UInt8](header.utf8),
+        folder + "/large.npy")
+      expectError(["large.npy", "is too large"]) { try StreamedTable.open(folder + "/large.npy") }
+    }
+  }
+
   @Test func idxFolders() throws {
     try withFolder { folder in
       let pixels = (0..<5 * 6).map { UInt8($0 * 8) }
