@@ -38,7 +38,7 @@ final class WorkerPool: Sendable {
   }
 
   private init(workers: Int) {
-    for _ in 0..<max(0, workers) where startThread({ [unowned self] in serve() }) {
+    for index in 0..<max(0, workers) where startThread({ [unowned self] in serve(index) }) {
       self.workers.wrappingAdd(1, ordering: .relaxed)
     }
   }
@@ -86,8 +86,9 @@ final class WorkerPool: Sendable {
     state.withLock { $0.jobs.last { $0.number > job.number && $0.isOpen } }?.run()
   }
 
-  /// The life of a worker. It turns round for a while after work, not after a job that has no place for it.
-  private func serve() {
+  /// The life of a worker. It turns round for a while after work, and after a job that it came too late for where it is one of
+  /// the first: more than `Parallel.threads` are not to stay awake for nothing.
+  private func serve(_ index: Int) {
     var lastWork = DispatchTime.now().uptimeNanoseconds
     while true {
       let seen = generation.load(ordering: .sequentiallyConsistent)
@@ -96,6 +97,7 @@ final class WorkerPool: Sendable {
         state.withLock { $0.working -= 1 }
         lastWork = DispatchTime.now().uptimeNanoseconds
       }
+      if index < Parallel.threads - 1 { lastWork = DispatchTime.now().uptimeNanoseconds }
       waitForJob(after: seen, since: lastWork)
     }
   }
