@@ -44,7 +44,7 @@ final class WorkerPool: Sendable {
   }
 
   /// Runs the tiles on this thread and on workers that have nothing to do, and returns when all have run. All jobs together
-  /// occupy at most one worker less than `Parallel.threads`.
+  /// occupy at most `Parallel.threads` − 1 workers.
   func run(tiles: Int, _ body: (Int) -> Void) {
     withoutActuallyEscaping(body) { body in
       withUnsafePointer(to: body) { body in
@@ -87,7 +87,7 @@ final class WorkerPool: Sendable {
   }
 
   /// The life of a worker. It turns round for a while after work, and after a job that it came too late for where it is one of
-  /// the first: more than `Parallel.threads` are not to stay awake for nothing.
+  /// the first `Parallel.threads` − 1: no more than these are to stay awake for nothing.
   private func serve(_ index: Int) {
     var lastWork = DispatchTime.now().uptimeNanoseconds
     while true {
