@@ -65,10 +65,11 @@ struct BatchDescent<Element: Scalar>: Resumable {
   private var last: Int { network.activations.count }
 
   /// One batch X: m × d with its loss. Returns the loss of the network as it was; nil, with nothing changed, where the run is
-  /// interrupted before the blocks of the batch are solved.
+  /// interrupted before it, or between blocks that are solved.
   mutating func step(
     _ x: Matrix<Element>, _ loss: any Loss<Element>, isInterrupted: () -> Bool
   ) -> Element? {
+    if isInterrupted() { return nil }
     let value = settings.solvesBlocks ? solvedStep(x, loss, isInterrupted) : singleStep(x, loss)
     if value != nil { takeMean() }
     return value

@@ -90,14 +90,11 @@ private struct BatchedRun<Element: Scalar>: Resumable {
         (Double(record.history.count) + Double(position.batches) / Double(batches.count)) / Double(epochs)
       let batch = try source.batch(batches[position.batches])
       let (record, limits) = (record, limits)
-      var reason = limits.interruption(after: record.secondsHere)
-      let step =
-        reason != nil
-        ? nil
-        : descent.step(batch.x, batch.loss) {
-          reason = limits.interruption(after: record.secondsHere)
-          return reason != nil
-        }
+      var reason: Status?
+      let step = descent.step(batch.x, batch.loss) {
+        reason = limits.interruption(after: record.secondsHere)
+        return reason != nil
+      }
       guard let value = step else {
         status = reason ?? .completed
         return
