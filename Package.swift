@@ -55,7 +55,8 @@ let package = Package(
     .executableTarget(
       name: "TrainNetwork", dependencies: ["Fenchel"], path: "Examples/TrainNetwork", swiftSettings: strict),
     .target(
-      name: "FenchelTestSupport", dependencies: ["Fenchel"], path: "Tests/FenchelTestSupport",
+      name: "FenchelTestSupport", dependencies: ["ConvexOptimization", "LinearAlgebra"],
+      path: "Tests/FenchelTestSupport",
       swiftSettings: strict),
     .testTarget(
       name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "FenchelTestSupport"],

@@ -9,7 +9,7 @@ class Mutant:
     file: str
     text: str  # must be in the file exactly once
     error: str
-    tests: str  # filter of `swift test`
+    tests: str  # filter of `swift test`, which begins with the test target; no other target of tests is built
 
 
 LOSSES = "Sources/ConvexOptimization/Losses"
@@ -17,6 +17,7 @@ PENALTIES = "Sources/ConvexOptimization/Penalties"
 SOLVERS = "Sources/ConvexOptimization/Solvers"
 CONES = "Sources/ConvexOptimization/Cones"
 PROGRAMS = "Sources/Fenchel/Programs"
+TWO_LAYER = r"FenchelTests\.(\w*Oracle|RandomProgram|ConeDecomposition|Enumeration|GroupLassoSolver|\w*Verif\w*)Tests"
 
 MUTANTS = [
     Mutant(
@@ -122,21 +123,21 @@ MUTANTS = [
         f"{PROGRAMS}/Certification/TwoLayerProgram+Certificate.swift",
         "return Swift.min(λ / (norm + vanished) * (1 - 4 * Double.ulpOfOne), 1e300)",
         "return norm > 0 ? 1 : 1e300",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "certificate: predictions without (·)₊",
         f"{PROGRAMS}/Certification/StrictPrimal.swift",
         "group.sign * max(StrictArithmetic.dot(d, x + k * d, u + g * d), 0)",
         "group.sign * StrictArithmetic.dot(d, x + k * d, u + g * d)",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "dual norm: sign of the cone",
         f"{PROGRAMS}/Certification/StrictDual.swift",
         "patterns[k, i] ? α : -α",
         "patterns[k, i] ? -α : α",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "cone projection: rows of the last one stay active",
@@ -150,21 +151,21 @@ MUTANTS = [
         f"{PROGRAMS}/PatternCones.swift",
         "signs[k] -= sign",
         "signs[k] += sign",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "interior point: curvature of the norm",
         f"{PROGRAMS}/InteriorPoint/SecondOrderScaling.swift",
         "private var κ: Double { 2 / (2 * w0 * w0 - 1) }",
         "private var κ: Double { 2 / (2 * w0 * w0 + 1) }",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "patterns: opposite cells left out",
         f"{PROGRAMS}/Patterns/PlanarCells.swift",
         "result += [point, -point]",
         "result += [point]",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "solution: the dual without the point that proves it",
@@ -178,14 +179,14 @@ MUTANTS = [
         f"{PROGRAMS}/Certification/TwoLayerProgram+Membership.swift",
         "($0 ^ $1.0) & $1.1 == 0",
         "($0 ^ $1.0) & $1.1 != .max",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "cone decomposition: u and v without their signs",
         f"{PROGRAMS}/TwoLayerProgram+ConeDecomposition.swift",
         "(-group.sign, found.v)",
         "(group.sign, found.v)",
-        "FenchelTests",
+        TWO_LAYER,
     ),
     Mutant(
         "cone decomposition: the ratio of the face upside down",
@@ -199,111 +200,111 @@ MUTANTS = [
         "Sources/Fenchel/Baselines/Adam.swift",
         "Element(1 / (1 - Double.pow(beta2, steps)).squareRoot())",
         "Element(1 / (1 - Double.pow(beta2, steps)))",
-        "TorchTests",
+        "FenchelTests.TorchTests",
     ),
     Mutant(
         "momentum: forgets the weight decay",
         "Sources/CKernels/updates.c",
         "T v = friction * velocity[i] + (g[i] + decay * w[i]);",
         "T v = friction * velocity[i] + g[i];",
-        "TorchTests",
+        "FenchelTests.TorchTests",
     ),
     Mutant(
         "backpropagation: the derivative of the layer above",
         "Sources/Fenchel/Baselines/Backpropagation.swift",
         "multiplyByDerivative(at: outputs[l - 1], &deltas[l - 1])",
         "multiplyByDerivative(at: deltas[l - 1], &deltas[l - 1])",
-        "BackpropagationTests",
+        "FenchelTests.BackpropagationTests",
     ),
     Mutant(
         "Fenchel penalty: its prox on the other side of the pre-activations",
         "Sources/Fenchel/Lifted/LayerPenalty.swift",
         "shifted.add(λ, u)",
         "shifted.add(-λ, u)",
-        "BlockOracleTests",
+        "FenchelTests.BlockOracleTests",
     ),
     Mutant(
         "squared distance: the mean of its prox with one λ too few",
         "Sources/Fenchel/Lifted/LayerPenalty.swift",
         "mean.scale(by: 1 / (1 + 2 * λ))",
         "mean.scale(by: 1 / (1 + λ))",
-        "BlockOracleTests",
+        "FenchelTests.BlockOracleTests",
     ),
     Mutant(
         "lifted program: every block of outputs with the first layer's λ",
         "Sources/Fenchel/Lifted/LiftedProgram.swift",
         "penalty: penalties[l], weight: λ[l],",
         "penalty: penalties[l], weight: λ[0],",
-        "BlockCoordinateDescentTests",
+        "FenchelTests.BlockCoordinateDescentTests",
     ),
     Mutant(
         "checkpoint without the means of Adam",
         "Sources/Fenchel/Baselines/Adam.swift",
         """    try state.carry("means", &means)\n""",
         "",
-        "ResumeTests",
+        "FenchelTests.ResumeTests",
     ),
     Mutant(
         "checkpoint without the place in the epoch",
         "Sources/Fenchel/Checkpoints/RunRecord.swift",
         """    try state.carry("batches", &batches)\n""",
         "",
-        "ResumeTests",
+        "FenchelTests.ResumeTests",
     ),
     Mutant(
         "streams: rows of a batch in the order of the file",
         "Sources/Fenchel/Streams/StreamedSamples.swift",
         "try batch(problem.data.dataset(of: samples))",
         "try batch(problem.data.dataset(of: samples.sorted()))",
-        "StreamedTrainingTests",
+        "FenchelTests.StreamedTrainingTests",
     ),
     Mutant(
         "search where trials did badly",
         "Sources/Fenchel/Tuning/ParzenSearch.swift",
         "Double.log(good.value(at: place)) - .log(bad.value(at: place))",
         "Double.log(bad.value(at: place)) - .log(good.value(at: place))",
-        "ProposalTests",
+        "FenchelTests.ProposalTests",
     ),
     Mutant(
         "convolution: averages counted once for each patch",
         "Sources/Fenchel/Programs/PatchMap.swift",
         "dividedBy: mode == .average ? Double(convolution.positions) : 1)",
         "dividedBy: 1)",
-        "ConvolutionTrainingTests",
+        "FenchelTests.ConvolutionTrainingTests",
     ),
     Mutant(
         "convolution: a certificate whose dual point is one patch's",
         "Sources/LinearAlgebra/Operators/RowSums.swift",
         "for r in rows(of: k) { (z + r * c).update(from: y + k * c, count: c) }",
         "for r in rows(of: k).prefix(1) { (z + r * c).update(from: y + k * c, count: c) }",
-        "ConvolutionProgramTests",
+        "FenchelTests.ConvolutionProgramTests",
     ),
     Mutant(
         "normalisation after the ReLU: a dual norm of plain coordinates",
         "Sources/Fenchel/Programs/PostNormalisation/PatternNorms.swift",
         "StrictArithmetic.dot(t.column($0), g)",
         "StrictArithmetic.dot(t.row($0), g)",
-        "PostNormalisationTests",
+        "FenchelTests.PostNormalisationTests",
     ),
     Mutant(
         "forecasts: test windows that reach into the training part",
         "Sources/Fenchel/Signals/SignalWindows.swift",
         "{ cut + window..<signal",
         "{ cut..<signal",
-        "ForecastingTests",
+        "FenchelTests.ForecastingTests",
     ),
     Mutant(
         "generators: singular values shrunk by the root of β",
         "Sources/Fenchel/Generative/QuadraticWassersteinGame.swift",
         "* ($0 + β.squareRoot())).squareRoot() }",
         "* ($0 - β.squareRoot())).squareRoot() }",
-        "QuadraticWassersteinGameTests",
+        "FenchelTests.QuadraticWassersteinGameTests",
     ),
     Mutant(
         "generators: stages that do not follow each other",
         "Sources/Fenchel/Generative/GenerativeTraining.swift",
         "matrixProduct(svd.u, svd.vTransposed)",
         "svd.u",
-        "GenerativeTrainingTests",
+        "FenchelTests.GenerativeTrainingTests",
     ),
 ]

@@ -109,16 +109,17 @@ public struct KernelBenchmark: Sendable {
 
   /// The products of gated programs, Σ_i D_i X w_i and XᵀD_i θ: a product in tiles, masked while it is in cache.
   private func gatedRates<T: Scalar>(_: T.Type) -> [KernelRate] {
-    let shapes = size == .small ? [(64, 8, 16)] : [(1797, 64, 500), (20_000, 784, 100)]
-    return shapes.flatMap { n, d, p in
+    let shapes = size == .small ? [(64, 8, 16, 2)] : [(1797, 64, 500, 1), (20_000, 784, 100, 1), (60_000, 784, 20, 10)]
+    return shapes.flatMap { n, d, p, c in
       let x: Matrix<T> = Philox(seed: 1).normalMatrix(n, d)
       let gates: Matrix<Double> = Philox(seed: 2).normalMatrix(p, d)
-      let map = GatedOperator(data: x, patterns: BitMatrix(signsOf: x, timesTransposed: gates), outputs: 1)
-      let shape = "\(n) × \(d), \(p) patterns"
-      let (w, r) = (Matrix<T>(p, d, fill: 1), Matrix<T>(n, 1, fill: 1))
+      let map = GatedOperator(data: x, patterns: BitMatrix(signsOf: x, timesTransposed: gates), outputs: c)
+      let shape = "\(n) × \(d), \(p) patterns" + (c > 1 ? ", \(c) outputs" : "")
+      let (w, r) = (Matrix<T>(p * c, d, fill: 1), Matrix<T>(n, c, fill: 1))
+      let operations = 2 * Double(n * d * p * c)
       return [
-        flops("gated product", shape, T.self, 2 * Double(n * d * p)) { _ = map.forward(w) },
-        flops("its adjoint", shape, T.self, 2 * Double(n * d * p)) { _ = map.adjoint(r) },
+        flops("gated product", shape, T.self, operations) { _ = map.forward(w) },
+        flops("its adjoint", shape, T.self, operations) { _ = map.adjoint(r) },
       ]
     }
   }
