@@ -30,15 +30,16 @@ public struct NesterovMomentum<Element: Scalar>: Sendable {
   }
 
   /// Restarts where the last step, from the extrapolated y to x₊, goes against the way from x to x₊:
-  /// ⟨y − x₊, x₊ − x⟩ > 0. Returns whether it did.
+  /// ⟨y − x₊, x₊ − x⟩ > 0, in the metric of the steps. Returns whether it did.
   @discardableResult
   public mutating func restartIfTurned(
-    extrapolated y: Matrix<Element>, from x: Matrix<Element>, to x₊: Matrix<Element>
+    extrapolated y: Matrix<Element>, from x: Matrix<Element>, to x₊: Matrix<Element>,
+    in metric: CoordinateMetric<Element>? = nil
   ) -> Bool {
     var (step, turn) = (x₊, y)
     step.add(-1, x)
     turn.add(-1, x₊)
-    guard turn.inner(step) > 0 else { return false }
+    guard metric?.inner(turn, step) ?? turn.inner(step) > 0 else { return false }
     restart()
     return true
   }

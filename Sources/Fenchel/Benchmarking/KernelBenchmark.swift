@@ -109,7 +109,8 @@ public struct KernelBenchmark: Sendable {
 
   /// The products of gated programs, Σ_i D_i X w_i and XᵀD_i θ: a product in tiles, masked while it is in cache.
   private func gatedRates<T: Scalar>(_: T.Type) -> [KernelRate] {
-    let shapes = size == .small ? [(64, 8, 16, 2)] : [(1797, 64, 500, 1), (20_000, 784, 100, 1), (60_000, 784, 20, 10)]
+    let shapes =
+      size == .small ? [(64, 8, 16, 2)] : [(1797, 64, 500, 1), (20_000, 784, 100, 1), (60_000, 784, 20, 10)]
     return shapes.flatMap { n, d, p, c in
       let x: Matrix<T> = Philox(seed: 1).normalMatrix(n, d)
       let gates: Matrix<Double> = Philox(seed: 2).normalMatrix(p, d)

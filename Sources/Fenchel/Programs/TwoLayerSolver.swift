@@ -14,6 +14,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   private let program: TwoLayerProgram
   /// T_i with u = T_i y, where the groups of patterns have norms of their own.
   private let factors: [Matrix<Double>]?
+  /// The coordinates in which proximal gradients of plain gated programs run.
+  private let coordinates: PrincipalCoordinates?
 
   /// - Parameters:
   ///   - program: its loss is not piecewise linear.
@@ -46,7 +48,11 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let loss = try program.kind.makeLoss(
       targets: program.loss.targets.converted(to: Element.self),
       weights: program.loss.weights.map { Element($0) }, parameters: program.parameters)
-    let x = program.x.converted(to: Element.self)
+    let isRotated = norms == nil && Self.isRotated(program, method: method)
+    let coordinates = isRotated ? try? PrincipalCoordinates(of: program.x) : nil  // otherwise plain steps are taken
+    var x = program.x.converted(to: Element.self)
+    if let coordinates { x = coordinates.coordinates(of: x) }
+    self.coordinates = coordinates
     let (bits, c) = (program.patterns.bits, loss.outputs)
     self.program = program
     factors = norms?.factors
@@ -62,15 +68,16 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
       map = NormedOperator(operation, factors: factors, signs: signs.count)
       cones = NormedCones(x, gates: bits.transposed, factors: factors, outputs: c, deadline: deadline)
     }
-    let problem = GroupLassoProblem(map: map, loss: loss, λ: Element(program.λ), cones: cones)
+    let problem = GroupLassoProblem(
+      map: map, loss: loss, λ: Element(program.λ), cones: cones, metric: coordinates?.metric())
     solver = GroupLassoSolver(
       problem, tolerance: Element(tolerance), method: method,
-      start: start.map { Self.start($0, signs: signs, outputs: c) })
+      start: start.map { Self.start($0, in: coordinates, signs: signs, outputs: c) })
   }
 
   /// The groups and coefficients σu of a point.
   private static func start(
-    _ point: TwoLayerPoint, signs: [Double], outputs c: Int
+    _ point: TwoLayerPoint, in coordinates: PrincipalCoordinates?, signs: [Double], outputs c: Int
   ) -> (groups: [Int], coefficients: Matrix<Element>) {
     let groups = point.groups.map { group in
       (group.pattern * signs.count + (group.sign < 0 ? 1 : 0)) * c + group.output
@@ -78,6 +85,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let order = groups.indices.sorted { groups[$0] < groups[$1] }
     var coefficients = point.coefficients.selectingRows(order)
     coefficients.scaleRows(by: order.map { point.groups[$0].sign })
+    if let coordinates { coefficients = coordinates.coordinates(of: coefficients) }
     return (order.map { groups[$0] }, coefficients.converted(to: Element.self))
   }
 
@@ -94,7 +102,10 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let newton = GroupLassoSolver<Element>.newtonBytes(samples: n, outputs: c)
     let matrices =
       size * (rows * d + 8 * n * c + 8 * workingSet * d) + rows * p / 4 + (usesNewton ? newton : 0)
-    guard program.isConstrained else { return matrices }
+    guard program.isConstrained else {
+      guard isRotated(program, method: method) else { return matrices }
+      return matrices + PrincipalCoordinates.bytes(rows: rows, columns: d, elementSize: size)
+    }
     let held = usesNewton ? max(workingSet, min(128, p * c)) : 0
     let faces = Double(held) * Double(d) * Double(min(rows, d)) / 2  // beyond any Int for absurd shapes
     return matrices + size * (rows * d + 3 * p * c * d) + Int(min(Double(size) * faces, 1e17))
@@ -104,6 +115,13 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   static func usesNewton(_ method: Method, for program: TwoLayerProgram) -> Bool {
     GroupLassoSolver<Element>.usesNewton(
       method, samples: program.samples, outputs: program.outputs, hasCones: program.isConstrained)
+  }
+
+  /// Whether a method runs in principal coordinates, without norms of groups' own: proximal gradients without cones.
+  private static func isRotated(_ program: TwoLayerProgram, method: Method) -> Bool {
+    !program.isConstrained && !usesNewton(method, for: program)
+      && PrincipalCoordinates.pays(
+        columns: program.features, groups: program.patterns.count * program.outputs)
   }
 
   /// Times that all groups were priced.
@@ -118,6 +136,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     }
     let groups = point.groups.map(group)
     var coefficients = point.coefficients.converted(to: Double.self)
+    if let coordinates { coefficients = coordinates.rows(from: coefficients) }
     if let factors {
       for (row, group) in groups.enumerated() {
         let y = Matrix(column: coefficients.row(row))

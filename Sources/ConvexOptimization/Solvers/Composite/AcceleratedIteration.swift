@@ -6,7 +6,8 @@ import LinearAlgebra
 /// One product and one adjoint product an iteration, where no step is refused: predictions of the extrapolated
 /// point are combined from those of the last two points. A step 1/L is accepted when the Bregman distance of
 /// the loss satisfies D(F⁺, F) ≤ (L/2)‖W⁺ − Z‖²; where D drowns in rounding its mean over both directions,
-/// ½⟨∇ℓ(F⁺) − ∇ℓ(F), F⁺ − F⟩, takes its place: the same for small steps, and for quadratic losses always.
+/// ½⟨∇ℓ(F⁺) − ∇ℓ(F), F⁺ − F⟩, takes its place: the same for small steps, and for quadratic losses always. Gradients,
+/// lengths and L are those of the problem's metric.
 struct AcceleratedIteration<Problem: ProximalProblem>: Sendable {
   typealias Element = Problem.Element
   let problem: Problem
@@ -48,7 +49,8 @@ struct AcceleratedIteration<Problem: ProximalProblem>: Sendable {
   mutating func advance() -> StepOutcome {
     guard let next = acceptedTrial() else { return .stalled }
     if next.coefficients == point.coefficients, next.coefficients == extrapolated { return .stalled }
-    momentum.restartIfTurned(extrapolated: extrapolated, from: point.coefficients, to: next.coefficients)
+    momentum.restartIfTurned(
+      extrapolated: extrapolated, from: point.coefficients, to: next.coefficients, in: problem.metric)
     let β = momentum.advance()
     extrapolated = Self.beyond(next.coefficients, from: point.coefficients, β)
     extrapolatedPredictions = Self.beyond(next.predictions, from: point.predictions, β)
@@ -66,11 +68,18 @@ struct AcceleratedIteration<Problem: ProximalProblem>: Sendable {
     return result
   }
 
+  /// The gradient in the metric.
+  private var steepestAscent: Matrix<Element> { problem.metric?.gradient(gradient) ?? gradient }
+
+  private func square(_ step: Matrix<Element>) -> Element {
+    problem.metric?.inner(step, step) ?? step.inner(step)
+  }
+
   /// The curvature along the gradient, a lower bound of the Lipschitz constant that backtracking raises; above zero.
   private func firstCurvature() -> Element {
-    let size = gradient.frobeniusNorm
+    var direction = steepestAscent
+    let size = square(direction).squareRoot()
     guard size > 0 else { return 1 }
-    var direction = gradient
     direction.scale(by: -1 / size)
     var image = problem.zeroPredictions
     problem.apply(direction, into: &image)
@@ -87,16 +96,17 @@ struct AcceleratedIteration<Problem: ProximalProblem>: Sendable {
   /// The proximal step for the first curvature that passes the test; nil where none does.
   private mutating func acceptedTrial() -> Trial? {
     curvature *= 0.98
+    let ascent = steepestAscent
     for _ in 0..<60 {
       var z = extrapolated
-      z.add(-1 / curvature, gradient)
+      z.add(-1 / curvature, ascent)
       var w = z
       let penalty = problem.prox(of: z, step: 1 / curvature, into: &w, &memory)
       var trial = Trial(coefficients: w, predictions: problem.zeroPredictions, penalty: penalty)
       problem.apply(w, penalty, into: &trial.predictions)
       z = w
       z.add(-1, extrapolated)
-      let square = z.inner(z)
+      let square = square(z)
       guard square > 0 else { return square.isNaN ? nil : trial }
       let observed =
         problem.loss.twiceBregman(

@@ -15,6 +15,9 @@ public protocol CompositeProblem<Element>: ProximalProblem where Penalty == Elem
 }
 
 extension CompositeProblem {
+  /// Plain lengths.
+  public var metric: CoordinateMetric<Element>? { nil }
+
   public func apply(_ w: Matrix<Element>, _ penalty: Element, into f: inout Matrix<Element>) {
     apply(w, into: &f)
   }

@@ -15,7 +15,9 @@ public protocol ProximalProblem<Element>: Sendable {
   func applyAdjoint(_ r: Matrix<Element>, into g: inout Matrix<Element>)
   /// F ← A V for any V of the shape of W.
   func apply(_ v: Matrix<Element>, into f: inout Matrix<Element>)
-  /// W ← argmin Ω(W) + ‖W − Z‖²/(2τ).
+  /// What lengths of steps are measured in; nil: ‖·‖.
+  var metric: CoordinateMetric<Element>? { get }
+  /// W ← argmin Ω(W) + ‖W − Z‖²/(2τ), in the metric.
   func prox(of z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>, _ memory: inout Memory)
     -> Penalty
 }

@@ -11,10 +11,12 @@ public struct GroupLassoProblem<Element: Scalar>: Sendable {
   public let loss: any Loss<Element>
   public let λ: Element
   public let cones: (any GroupCones<Element>)?
+  /// What proximal gradients measure steps in, where there are no cones; nil: ‖·‖.
+  public let metric: CoordinateMetric<Element>?
 
   public init(
     map: any GroupOperator<Element>, loss: any Loss<Element>, λ: Element,
-    cones: (any GroupCones<Element>)? = nil
+    cones: (any GroupCones<Element>)? = nil, metric: CoordinateMetric<Element>? = nil
   ) {
     precondition(map.samples == loss.samples && map.outputs == loss.outputs, "map and loss differ in shape")
     precondition(λ > 0 && λ.isFinite, "λ is positive and finite")
@@ -22,13 +24,17 @@ public struct GroupLassoProblem<Element: Scalar>: Sendable {
     self.loss = loss
     self.λ = λ
     self.cones = cones
+    precondition(cones == nil || metric == nil, "projections on cones are those of ‖·‖")
+    precondition(
+      metric.map { $0.weights.count == map.width } ?? true, "one weight of the metric a coordinate")
+    self.metric = metric
   }
 
   /// The problem of output j alone, for a separable loss.
   func restricted(toOutput j: Int) -> GroupLassoProblem {
     GroupLassoProblem(
       map: map.restricted(toOutput: j), loss: loss.restricted(toOutput: j), λ: λ,
-      cones: cones?.restricted(toOutput: j))
+      cones: cones?.restricted(toOutput: j), metric: metric)
   }
 
   /// A matrix of the shape of the predictions, n × c.

@@ -54,6 +54,7 @@ public struct GroupLassoSolver<Element: Scalar>: Solver {
       : (0..<c).map { problem.restricted(toOutput: $0) }
     let usesNewton = Self.usesNewton(
       method, samples: problem.map.samples, outputs: c, hasCones: problem.cones != nil)
+    precondition(problem.metric == nil || !usesNewton, "a metric is for proximal gradients")
     let start = start ?? ([], Matrix(0, problem.map.width))
     parts = problems.enumerated().map { j, part in
       let own = start.groups.indices.filter { !splits || problem.map.output(of: start.groups[$0]) == j }

@@ -9,6 +9,7 @@ struct RestrictedProblem<Element: Scalar>: Sendable {
   let λ: Element
 
   var loss: any Loss<Element> { whole.loss }
+  var metric: CoordinateMetric<Element>? { whole.metric }
   var width: Int { whole.map.width }
 
   /// F ← A W for the rows of W that are not zero.
@@ -21,12 +22,13 @@ struct RestrictedProblem<Element: Scalar>: Sendable {
     }
   }
 
-  /// Row r of W ← the prox of τλ‖·‖ at z_r, (1 − τλ/‖p_r‖)₊ p_r with p_r = z_r, or its projection onto the cone of r.
+  /// Row r of W ← the prox of τλ‖·‖ at z_r, in the metric of the whole problem; without one (1 − τλ/‖p_r‖)₊ p_r with p_r = z_r, or its projection onto the cone of r.
   /// `projections` are the starts of these, and become what was found. Returns ‖w_r‖ for every row.
   func prox(
     _ z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>,
     projections: inout [ConeProjection<Element>?]
   ) -> [Element] {
+    if let metric { return prox(z, step: τ, in: metric, into: &w) }
     let (d, threshold) = (width, τ * λ)
     w = z
     var norms =
@@ -40,6 +42,23 @@ struct RestrictedProblem<Element: Scalar>: Sendable {
         } else {
           row.update(repeating: 0, count: d)
           norms[r] = 0
+        }
+      }
+    }
+    return norms
+  }
+
+  private func prox(
+    _ z: Matrix<Element>, step τ: Element, in metric: CoordinateMetric<Element>, into w: inout Matrix<Element>
+  ) -> [Element] {
+    let (d, tile) = (width, 64)
+    var norms = [Element](repeating: 0, count: z.rows)
+    withPointers(z, z, &w.storage) { z, _, w in
+      norms.withMutablePointer { norms in
+        Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: groups.count)) { index in
+          for r in Parallel.range(ofTile: index, size: tile, count: groups.count) {
+            norms[r] = metric.prox(z + r * d, step: τ, λ: λ, into: w + r * d)
+          }
         }
       }
     }

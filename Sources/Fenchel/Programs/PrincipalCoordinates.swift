@@ -1,0 +1,52 @@
+import ConvexOptimization
+import LinearAlgebra
+
+/// The coordinates in which XᵀX is diagonal, w = V y with XᵀX = V diag(ν) Vᵀ, and the metric in which no direction of X is
+/// flatter than another.
+///
+/// The masks D_i of patterns are projections, so that
+///
+///     ‖Σ_i D_i X w_i‖² ≤ P Σ_i ‖D_i X w_i‖² ≤ P Σ_i ‖X w_i‖² = P Σ_i Σ_k ν_k y_ik²
+///
+/// for P groups: up to a factor, h = ν bounds the curvature of every gated program over X. Lengths stay as they are, and
+/// with them penalty and dual constraints. Cost: n d² + 9 d³, and n d² for the inputs.
+struct PrincipalCoordinates {
+  /// Vᵀ: d × d.
+  private let basis: Matrix<Double>
+  /// ν/max ν, not below a floor that keeps steps in the null space of X finite.
+  private let weights: [Double]
+
+  private static let floor = 1e-6
+
+  /// - Parameter x: X, n × d. Errors: `FactorisationError` where numbers are not finite, or LAPACK's iteration ends early.
+  init(of x: Matrix<Double>) throws(FactorisationError) {
+    let eigen = try SymmetricEigen(gramMatrix(x, .yes))
+    basis = eigen.vectorsTransposed
+    let largest = eigen.values.last ?? 0
+    weights = eigen.values.map { largest > 0 ? max($0 / largest, Self.floor) : 1 }
+  }
+
+  func metric<Element: Scalar>() -> CoordinateMetric<Element> {
+    CoordinateMetric(weights: weights.map { Element($0) })
+  }
+
+  /// Rows x of inputs, or w of coefficients, as rows y = Vᵀ x.
+  func coordinates<Element: Scalar>(of rows: Matrix<Element>) -> Matrix<Element> {
+    matrixProduct(rows, .no, basis.converted(to: Element.self), .yes)
+  }
+
+  /// Rows y of coordinates as rows w = V y.
+  func rows(from coordinates: Matrix<Double>) -> Matrix<Double> {
+    matrixProduct(coordinates, .no, basis, .no)
+  }
+
+  /// Bytes that making them takes, about, for X: n × d in an element of some size.
+  static func bytes(rows n: Int, columns d: Int, elementSize: Int) -> Int {
+    4 * 8 * d * d + elementSize * n * d
+  }
+
+  /// Whether they cost less than one pass over so many groups.
+  static func pays(columns d: Int, groups: Int) -> Bool { d > 1 && d <= min(groups, largestOrder) }
+
+  private static let largestOrder = 4096
+}
