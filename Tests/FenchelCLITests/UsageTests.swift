@@ -85,6 +85,14 @@ import Testing
       ["train", "iris", "--model", "three-layer", "--precision", "float"],
       "--precision float is not for the model three-layer"
     ),
+    (
+      ["cv", "iris", "--models", "relu", "--precision", "float"],
+      "--precision float is not for the model relu"
+    ),
+    (
+      ["cv", "iris", "--model", "gated-relu", "--models", "relu,cnn", "--precision", "float"],
+      "--precision float is not for the models relu, cnn"
+    ),
     (["train", "digits", "--run", "r", "--output", "m"], "exclude each other"),
     (["train", "digits", "--kernel", "3"], "--kernel is not for the model relu; take --model cnn"),
     (["train", "digits", "--model", "mlp", "--padding", "1"], "take --model cnn"),
