@@ -31,8 +31,9 @@ import Testing
       let names = try FileManager.default.contentsOfDirectory(atPath: tool.path("out/put")).sorted()
       #expect(
         names == [
-          "data-3.png", "data-9.png", "result.json", "samples-3.pgm", "samples-3.png", "samples-9.pgm",
-          "samples-9.png",
+          "data-3.png", "data-9.png", "generator.safetensors", "result.json", "samples-3.pgm",
+          "samples-3.png",
+          "samples-9.pgm", "samples-9.png",
         ])
       // Four pictures across, three down, with lines of two pixels.
       let pgm = try #require(tool.contents("out/put/samples-9.pgm"))
