@@ -67,7 +67,9 @@ let package = Package(
       name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
       resources: [.copy("Oracle"), .copy("Baselines/Fixtures"), .copy("Export/Golden")],
       swiftSettings: strict),
-    .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "Fenchel"], swiftSettings: strict),
+    .testTarget(
+      name: "ExperimentsTests", dependencies: ["Experiments", "Fenchel", "LinearAlgebra"],
+      swiftSettings: strict),
     .testTarget(
       name: "FenchelCLITests", dependencies: ["FenchelCLI", "Fenchel"], swiftSettings: strict),
   ]
