@@ -54,6 +54,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "TrainNetwork", dependencies: ["Fenchel"], path: "Examples/TrainNetwork", swiftSettings: strict),
+    .executableTarget(
+      name: "ConvexPrograms", dependencies: ["Fenchel", "LinearAlgebra"], path: "Examples/ConvexPrograms",
+      swiftSettings: strict),
     .target(
       name: "FenchelTestSupport", dependencies: ["Fenchel"], path: "Tests/FenchelTestSupport",
       swiftSettings: strict),
