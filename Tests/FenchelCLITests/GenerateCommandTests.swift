@@ -81,6 +81,28 @@ import Testing
     }
   }
 
+  /// A folder that is not here is one among the known data sets; one that is here comes first.
+  @Test func foldersOfKnownDataHaveNames() throws {
+    try CommandLineTool.inFolder { tool in
+      try writeImages(tool)
+      let own = [
+        "FENCHEL_DATA": tool.path("data"), "HOME": tool.path("home"), "XDG_CACHE_HOME": tool.path("c"),
+      ]
+      func run(_ name: String) throws -> CommandLineTool.Result {
+        try tool.run("gan", name, "--sizes", "4", "--quiet", "--output", "out", environment: own)
+      }
+      try FileManager.default.createDirectory(atPath: tool.path("data"), withIntermediateDirectories: true)
+      try FileManager.default.moveItem(atPath: tool.path("faces"), toPath: tool.path("data/people"))
+      let found = try run("people")
+      #expect(found.code == 0 && found.output.contains("people · 30 images"), "\(found.error)")
+      #expect(try run("nobody").code == 3)
+      #expect(try run("").code == 2)
+      try FileManager.default.createDirectory(atPath: tool.path("people"), withIntermediateDirectories: true)
+      let here = try run("people")
+      #expect(here.code == 3 && here.error.contains("no PGM images"), "\(here.error)")
+    }
+  }
+
   @Test func refusals() throws {
     try CommandLineTool.inFolder { tool in
       try writeImages(tool, 6)

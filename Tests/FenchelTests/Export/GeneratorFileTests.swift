@@ -77,7 +77,16 @@ import Testing
       { $0.tensors["stage.1.directions"] = Tensor(Matrix(1, 9, fill: 1)) },
       { $0.tensors["stage.1.directions"] = Tensor(Matrix(2, 8, fill: 1)) },
       { $0.tensors["stage.1.layer.0.weight"] = nil },
-      { $0.tensors["stage.1.layer.0.weight"] = Tensor(Matrix(2, 2, fill: 1)) },
+      { file in
+        guard let weights = file.tensors["stage.1.layer.0.weight"]?.matrix else { return }
+        let wider = Matrix(weights.rows + 1, weights.columns, fill: 1.0)
+        file.tensors["stage.1.layer.0.weight"] = Tensor(wider)
+      },
+      { file in
+        guard let weights = file.tensors["stage.1.layer.0.weight"]?.matrix else { return }
+        let wider = Matrix(weights.rows, weights.columns + 1, fill: 1.0)
+        file.tensors["stage.1.layer.0.weight"] = Tensor(wider)
+      },
     ]
     for (index, change) in changes.enumerated() {
       let bytes = try forged(change)
