@@ -52,6 +52,7 @@ swift-tests:
 examples:
 	@mkdir -p .build/examples
 	@cd .build/examples && ../../$(STEP) "examples" --show "^accuracy" ../release/TrainNetwork
+	@cd .build/examples && ../../$(STEP) "examples of convex programs" ../release/ConvexPrograms
 
 experiments:
 	@$(STEP) "papers, small" $(FENCHEL) reproduce all --quick --quiet --output .build/experiments

@@ -54,6 +54,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "TrainNetwork", dependencies: ["Fenchel"], path: "Examples/TrainNetwork", swiftSettings: strict),
+    .executableTarget(
+      name: "ConvexPrograms", dependencies: ["Fenchel", "LinearAlgebra"], path: "Examples/ConvexPrograms",
+      swiftSettings: strict),
     .target(
       name: "FenchelTestSupport", dependencies: ["ConvexOptimization", "LinearAlgebra"],
       path: "Tests/FenchelTestSupport",
@@ -68,7 +71,9 @@ let package = Package(
       name: "FenchelTests", dependencies: ["Fenchel", "FenchelTestSupport"],
       resources: [.copy("Oracle"), .copy("Baselines/Fixtures"), .copy("Export/Golden")],
       swiftSettings: strict),
-    .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "Fenchel"], swiftSettings: strict),
+    .testTarget(
+      name: "ExperimentsTests", dependencies: ["Experiments", "Fenchel", "LinearAlgebra"],
+      swiftSettings: strict),
     .testTarget(
       name: "FenchelCLITests", dependencies: ["FenchelCLI", "Fenchel"], swiftSettings: strict),
   ]

@@ -301,6 +301,20 @@ MUTANTS = [
         "FenchelTests.QuadraticWassersteinGameTests",
     ),
     Mutant(
+        "generators: stages of a file that take noise alone",
+        "Sources/Fenchel/Export/GeneratorFile.swift",
+        "stage.network.inputs == earlier + report.noise",
+        "stage.network.inputs >= report.noise",
+        "GeneratorFileTests",
+    ),
+    Mutant(
+        "generators: stages that were left out are called solved",
+        "Sources/Fenchel/Generative/GenerativeTraining.swift",
+        "if built.count < settings.sizes.count {",
+        "if built.count > settings.sizes.count {",
+        "GenerativeTrainingTests",
+    ),
+    Mutant(
         "generators: stages that do not follow each other",
         "Sources/Fenchel/Generative/GenerativeTraining.swift",
         "matrixProduct(svd.u, svd.vTransposed)",

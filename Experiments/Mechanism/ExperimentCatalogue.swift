@@ -5,7 +5,7 @@ public enum ExperimentCatalogue {
     Gu2019.Figure4(), Gu2019.Figure4(isAugmented: true),
     Gu2019.DeepNetworks(), Gu2019.Appendices(), Ergen2021.Figure4(), Ergen2021.Figure5(), Ergen2021.Table1(),
     PilanciSlides.Toy(), PilanciSlides.Planted(form: .quadratic), PilanciSlides.Planted(form: .polynomial),
-    PilanciSlides.Electrocardiogram(),
+    PilanciSlides.Electrocardiogram(), PilanciSlides.Faces(),
   ]
 
   /// What may be asked for: `all`, a paper, an experiment.

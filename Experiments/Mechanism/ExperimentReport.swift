@@ -16,7 +16,7 @@ public struct ExperimentReport: Sendable, Encodable {
   public var remarks: [String]
   public var environment: Environment
   public var seconds: Double
-  /// The files with curves and charts.
+  /// The files with curves, charts and pictures.
   public var files: [String] = []
 
   public struct Environment: Sendable, Encodable {

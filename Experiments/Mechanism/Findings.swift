@@ -13,6 +13,8 @@ public struct Findings: Sendable {
   public var descents: [ObjectiveCurve] = []
   /// Charts by the name of their file, without extension.
   public var charts: [(name: String, chart: LineChart)] = []
+  /// Pictures by the name of their file, without extension.
+  public var pictures: [(name: String, bitmap: GrayBitmap)] = []
   /// What the numbers say, one remark a line.
   public var remarks: [String] = []
   /// False where it was cancelled.

@@ -13,22 +13,24 @@ public struct FindingsFolder: Sendable {
     try Self.make(path)
   }
 
-  /// Writes `result.json`, `curves.csv` and `objectives.csv` where there are such curves, and every chart as SVG; other files
-  /// stay as they are.
+  /// Writes `result.json`, `curves.csv` and `objectives.csv` where there are such curves, every chart as SVG and every
+  /// picture as PNG; other files stay as they are.
   ///
-  /// - Returns: the paths of curves and charts.
+  /// - Returns: the paths of what was written.
   /// - Throws: `FileWriteError`.
   public func write(_ report: ExperimentReport, _ findings: Findings) throws -> [String] {
     let folder = "\(path)/\(report.experiment)"
     try Self.make(folder)
     var files: [String] = []
-    func write(_ text: String, _ name: String) throws {
-      try AtomicFile.write(Array(text.utf8), to: "\(folder)/\(name)")
+    func write(_ bytes: [UInt8], _ name: String) throws {
+      try AtomicFile.write(bytes, to: "\(folder)/\(name)")
       files.append("\(folder)/\(name)")
     }
+    func write(_ text: String, _ name: String) throws { try write(Array(text.utf8), name) }
     if !findings.curves.isEmpty { try write(findings.curves.csv, "curves.csv") }
     if !findings.descents.isEmpty { try write(findings.descents.csv, "objectives.csv") }
     for (name, chart) in findings.charts { try write(chart.svg, "\(name).svg") }
+    for (name, bitmap) in findings.pictures { try write(bitmap.png, "\(name).png") }
     var report = report
     report.files = files
     try write(try JSONText.encode(report, indented: true) + "\n", "result.json")

@@ -47,7 +47,7 @@ extension Outcome {
     case PatternError.memory, PatchError.memory: self = .resources
     case ForecastError.tooShort, ForecastError.constant: self = .badData
     case GenerativeError.images: self = .badData
-    case GenerativeError.memory: self = .resources
+    case GenerativeError.memory, GenerativeError.pictures: self = .resources
     case is ForecastError, is GenerativeError: self = .usage
     case is PatternError, is PathError, is LiftedError, is FeedForwardError, is LayerPlanError,
       is AugmentationError, is ActivationError, is PatchError,

@@ -2,6 +2,7 @@ import ConvexOptimization
 import Experiments
 import Fenchel
 import Foundation
+import LinearAlgebra
 import Testing
 
 @Suite struct ExperimentTests {
@@ -120,6 +121,58 @@ import Testing
     var options = quick()
     options.heldOut = 900
     #expect(throws: DataError.self) { try experiment("pilanci-slides/ecg").run(options) }
+  }
+
+  @Test func facesAreGeneratedAndTheGameIsPlayed() throws {
+    let findings = try experiment("pilanci-slides/faces").run(quick(seeds: 2))
+    #expect(findings.isComplete && findings.descents.count == 2)
+    #expect(findings.charts.map(\.name) == ["descent-ascent", "spectrum"])
+    #expect(findings.pictures.map(\.name) == ["samples-4", "data-4", "samples-8", "data-8"])
+    for name in ["‖XᵀX − G*ᵀG*‖₂ / β", "the same of what the generator puts out"] {
+      let rows = findings.comparisons.filter { $0.name == name }
+      #expect(rows.count == 2 && rows.allSatisfy { abs(($0.ours?.mean ?? 0) - 1) < 1e-9 }, "\(rows)")
+    }
+    // The closed form is where descent–ascent would arrive.
+    let distances = findings.comparisons.filter { $0.group.hasPrefix("relative distance") }.compactMap {
+      $0.ours?.mean
+    }
+    #expect(distances.count == 3 && distances[0] < 1e-12 && distances.dropFirst().allSatisfy { $0 > 1e-3 })
+    #expect(findings.descents.allSatisfy { abs(($0.points.first?.objective ?? 0) - 1) < 0.2 })
+    let path = NSTemporaryDirectory() + "fenchel-pictures-\(UInt64.random(in: 0...UInt64.max))"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let chosen = try experiment("pilanci-slides/faces")
+    let files = try FindingsFolder(path).write(
+      ExperimentReport(chosen, findings, quick(), seconds: 1), findings)
+    #expect(
+      files.contains { $0.hasSuffix("samples-8.png") } && files.contains { $0.hasSuffix("spectrum.svg") })
+    let png = try #require(FileManager.default.contents(atPath: "\(path)/pilanci-slides/faces/samples-8.png"))
+    #expect(png.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+  }
+
+  /// At the closed form, with a discriminator of the directions that it keeps, neither player moves; elsewhere both do.
+  @Test func theClosedFormIsASaddlePointOfTheGame() throws {
+    let x: Matrix<Double> = Philox(seed: 3).normalMatrix(20, 6)
+    let game = try QuadraticWassersteinGame(x, .ratio(0.5))
+    try #require((2...5).contains(game.rank))
+    var generator = game.output
+    generator.scale(by: 1 / game.largest.squareRoot())
+    // Neurons of even numbers are added, others taken away.
+    var discriminator = Matrix<Double>(2 * game.rank, 6)
+    for r in 0..<game.rank { for j in 0..<6 { discriminator[2 * r, j] = game.directions[r, j] } }
+    func moved(_ generator: Matrix<Double>) -> (generator: Double, discriminator: Double, distance: Double) {
+      var play = GameDescent(x, game, generator: generator, discriminator: discriminator)
+      let distance = play.objective
+      play.step(on: [0], rate: 0.1)
+      func change(_ a: Matrix<Double>, _ b: Matrix<Double>) -> Double {
+        zip(a.storage, b.storage).reduce(0) { max($0, abs($1.0 - $1.1)) }
+      }
+      return (change(play.generator, generator), change(play.discriminator, discriminator), distance)
+    }
+    let (w, a, distance) = moved(generator)
+    #expect(w < 1e-12 && a < 1e-12 && distance < 1e-12, "\(w) \(a) \(distance)")
+    generator.scale(by: 1.1)
+    let off = moved(generator)
+    #expect(off.generator > 1e-3 && off.discriminator > 1e-3 && abs(off.distance - 0.21) < 1e-9, "\(off)")
   }
 
   @Test(arguments: ["gu-2019/figure-1", "askari-2018/table-1"])

@@ -31,8 +31,9 @@ import Testing
       let names = try FileManager.default.contentsOfDirectory(atPath: tool.path("out/put")).sorted()
       #expect(
         names == [
-          "data-3.png", "data-9.png", "result.json", "samples-3.pgm", "samples-3.png", "samples-9.pgm",
-          "samples-9.png",
+          "data-3.png", "data-9.png", "generator.safetensors", "result.json", "samples-3.pgm",
+          "samples-3.png",
+          "samples-9.pgm", "samples-9.png",
         ])
       // Four pictures across, three down, with lines of two pixels.
       let pgm = try #require(tool.contents("out/put/samples-9.pgm"))
@@ -77,6 +78,28 @@ import Testing
     try CommandLineTool.inFolder { tool in
       let run = try tool.run("gan", "digits", "--quiet", "--beta-ratio", "0.05")
       #expect(run.code == 0 && run.output.contains("1797 images of 8 × 8"), "\(run.error)")
+    }
+  }
+
+  /// A folder that is not here is one among the known data sets; one that is here comes first.
+  @Test func foldersOfKnownDataHaveNames() throws {
+    try CommandLineTool.inFolder { tool in
+      try writeImages(tool)
+      let own = [
+        "FENCHEL_DATA": tool.path("data"), "HOME": tool.path("home"), "XDG_CACHE_HOME": tool.path("c"),
+      ]
+      func run(_ name: String) throws -> CommandLineTool.Result {
+        try tool.run("gan", name, "--sizes", "4", "--quiet", "--output", "out", environment: own)
+      }
+      try FileManager.default.createDirectory(atPath: tool.path("data"), withIntermediateDirectories: true)
+      try FileManager.default.moveItem(atPath: tool.path("faces"), toPath: tool.path("data/people"))
+      let found = try run("people")
+      #expect(found.code == 0 && found.output.contains("people · 30 images"), "\(found.error)")
+      #expect(try run("nobody").code == 3)
+      #expect(try run("").code == 2)
+      try FileManager.default.createDirectory(atPath: tool.path("people"), withIntermediateDirectories: true)
+      let here = try run("people")
+      #expect(here.code == 3 && here.error.contains("no PGM images"), "\(here.error)")
     }
   }
 

@@ -228,6 +228,11 @@ import Testing
       #expect(cv.code == 0, "\(cv.error)")
       #expect(try json(cv.output)["best"] as? Int == 1)
       #expect(try tool.run("inspect", "m").code == 0)
+      // Single precision where one of the models compared takes it, whatever `--model` is.
+      let both = try tool.run(
+        "cv", "data.csv", "--models", "relu,gated-relu", "--precision", "float", "--folds", "2", "--ratios",
+        "0.5", "--patterns", "5", "-o", "m")
+      #expect(both.code == 0, "\(both.error)")
     }
   }
 }

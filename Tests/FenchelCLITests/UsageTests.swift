@@ -85,6 +85,14 @@ import Testing
       ["train", "iris", "--model", "three-layer", "--precision", "float"],
       "--precision float is not for the model three-layer"
     ),
+    (
+      ["cv", "iris", "--models", "relu", "--precision", "float"],
+      "--precision float is not for the model relu"
+    ),
+    (
+      ["cv", "iris", "--model", "gated-relu", "--models", "relu,cnn", "--precision", "float"],
+      "--precision float is not for the models relu, cnn"
+    ),
     (["train", "digits", "--run", "r", "--output", "m"], "exclude each other"),
     (["train", "digits", "--kernel", "3"], "--kernel is not for the model relu; take --model cnn"),
     (["train", "digits", "--model", "mlp", "--padding", "1"], "take --model cnn"),
@@ -182,6 +190,19 @@ import Testing
     (["cv", "digits", "--models", "relu,lifted"], "convex programs"),
     (["cv", "digits", "--folds", "1"], "--folds"),
     (["cv", "digits", "--models", "rely"], "did you mean relu?"),
+    (["gan"], "name the data"),
+    (["gan", "digits", "--time-limit", "0"], "--time-limit 0.0 must be"),
+    (["gan", "digits", "--output", "g.safetensors"], "--save g.safetensors keeps the generator"),
+    (["gan", "digits", "--grid", "g.png"], "--grid goes with --from"),
+    (["gan", "digits", "--save", "/no/such/folder/g"], "no such folder"),
+    (["gan", "--from", "g", "--grid", "g.jpg"], ".png or .pgm"),
+    (["gan", "--from", "g", "--grid", "g.png", "--output", "o"], "exclude each other"),
+    (["gan", "--from", "g", "digits"], "--from takes no data"),
+    (["gan", "--from", "g", "--noise", "3"], "--from takes no --noise"),
+    (["gan", "--from", "g", "--generator", "linear"], "--from takes no --generator"),
+    (["gan", "--from", "g", "--time-limit", "3"], "--from takes no --time-limit"),
+    (["gan", "--from", "g", "--save", "h"], "--from takes no --save"),
+    (["gan", "digits", "--config", "none.yaml"], "none.yaml"),
     (["predict"], "model"),
     (["data", "fetch", "mnst"], "did you mean mnist?"),
     (["data", "fetch", "http://127.0.0.1/x"], "--sha256"),

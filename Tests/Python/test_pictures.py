@@ -12,6 +12,7 @@ import unittest
 import zlib
 
 import numpy as np
+from safetensors import safe_open
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
 FENCHEL = os.environ.get("FENCHEL", os.path.join(ROOT, ".build", "release", "fenchel"))
@@ -81,6 +82,30 @@ class Pictures(unittest.TestCase):
                 self.assertEqual(file.read(), header + grid.tobytes())
         # The first image of the data, at its own size, to the bit.
         self.assertTrue((png(os.path.join(out, "data-6.png"))[2:8, 2:8] == self.images[0]).all())
+
+    def test_generator_file_has_the_moments_of_the_closed_form(self):
+        out = self.path("out")
+        fenchel("gan", self.path("images"), "--sizes", "3,6", "--beta-ratio", "0.3", "--output", out)
+        with safe_open(os.path.join(out, "generator.safetensors"), framework="numpy") as file:
+            stages = json.loads(file.metadata()["stages"])
+            betas = [stage["beta"] for stage in json.loads(file.metadata()["report"])["stages"]]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        self.assertEqual([stage["size"] for stage in stages], [3, 6])
+        before = None
+        for s, stage in enumerate(stages):
+            step = 6 // stage["size"]
+            x = self.images.reshape(40, stage["size"], step, stage["size"], step).mean((2, 4)).reshape(40, -1) / 255
+            mean = tensors[f"stage.{s}.mean"]
+            self.assertTrue(np.allclose(mean, x.mean(0), atol=1e-12))
+            # The network as one map of the noise: later stages see what the one before made of it, and the noise.
+            weight = tensors[f"stage.{s}.layer.0.weight"]
+            noise = np.eye(len(weight) if before is None else len(before))
+            network = (noise if before is None else np.c_[before / stage["scale"], noise]) @ weight
+            pictures = network @ tensors[f"stage.{s}.directions"]
+            values, vectors = np.linalg.eigh((x - x.mean(0)).T @ (x - x.mean(0)))
+            wanted = (vectors * np.maximum(values - betas[s], 0)) @ vectors.T
+            self.assertLess(np.abs(40 * pictures.T @ pictures - wanted).max(), 1e-9 * values[-1])
+            before = network
 
     def test_forecasts_are_those_of_the_model(self):
         draw = np.random.default_rng(3)

@@ -20,8 +20,8 @@ public struct Checkpoint: Sendable, Equatable {
   public static let formatVersion = 4
 
   enum Key {
-    static let format = "checkpoint"
-    static let version = "fenchel"
+    static let format = FileContent.checkpoint.rawValue
+    static let version = FileContent.maker
     static let settings = "settings"
     static let data = "data"
     static let options = "options"
@@ -78,9 +78,10 @@ extension Checkpoint {
 
   private static func decoded(_ bytes: [UInt8], _ path: String) throws -> Checkpoint {
     let file = try Safetensors(decoding: bytes, needsChecksum: true)
+    if FileContent(file.metadata) == .model { throw CheckpointError.model(path: path) }
     guard let format = file.metadata[Key.format], let madeBy = file.metadata[Key.version] else {
-      if file.metadata["network"] != nil { throw CheckpointError.model(path: path) }
-      throw CheckpointError.damaged(path: path, "a safetensors file, but not of fenchel")
+      let misfit = FileContent.checkpoint.misfit(file.metadata)
+      throw CheckpointError.damaged(path: path, misfit ?? FileContent.foreign)
     }
     guard format == String(formatVersion), madeBy == Release.version else {
       throw CheckpointError.otherVersion(path: path, madeBy: printable(madeBy))

@@ -94,4 +94,16 @@ extension Table {
     let split = try Split(rows: rows, testFraction: fraction, seed: seed, strata: try strata(schema))
     return (selectingRows(split.train), selectingRows(split.test))
   }
+
+  /// This table cut in two, as data for `train`: the schema is that of the training part. `train(parts.train, test: parts.test)`
+  /// trains on one and scores both.
+  ///
+  /// Errors: as of `split`, and `DataError` for columns that cannot be used.
+  public func datasets(
+    testFraction fraction: Double, seed: UInt64 = 0, options: SchemaOptions = SchemaOptions()
+  ) throws -> (train: Dataset<Double>, test: Dataset<Double>) {
+    let parts = try split(testFraction: fraction, seed: seed, options: options)
+    let schema = try Schema(inferredFrom: parts.train, options: options)
+    return (try schema.dataset(from: parts.train), try schema.dataset(from: parts.test))
+  }
 }

@@ -73,39 +73,23 @@ public enum ModelFileError: Error, CustomStringConvertible, Sendable, Equatable 
 
 extension ModelFile {
   private enum Key {
-    static let format = "format"
-    static let version = "fenchel"
     static let network = "network"
     static let schema = "schema"
     static let scaling = "scaling"
     static let report = "report"
-    static let layerPrefix = "layer."
     static let certificatePrefix = "certificate."
     static let gates = "settings.gates"
-  }
-
-  /// One layer in the JSON text `network`.
-  private struct LayerText: Codable {
-    var kind: String
-    var attributes: [String: Int]?
   }
 
   /// The file as bytes; equal models give equal bytes.
   public func encoded() throws -> [UInt8] {
     var file = Safetensors()
-    let layers = network.layers.map(\.content)
+    let layers = file.add(network)
     file.metadata = [
-      Key.format: String(ModelFile.formatVersion),
-      Key.version: Release.version,
-      Key.network: try JSONText.encode(
-        layers.map { LayerText(kind: $0.kind, attributes: $0.attributes.isEmpty ? nil : $0.attributes) }),
-      Key.schema: try JSONText.encode(schema),
-      Key.scaling: try JSONText.encode(scaling),
-      Key.report: try JSONText.encode(report),
+      FileContent.model.rawValue: String(ModelFile.formatVersion), FileContent.maker: Release.version,
+      Key.network: try JSONText.encode(layers), Key.schema: try JSONText.encode(schema),
+      Key.scaling: try JSONText.encode(scaling), Key.report: try JSONText.encode(report),
     ]
-    for (index, layer) in layers.enumerated() {
-      for (name, tensor) in layer.tensors { file.tensors["\(Key.layerPrefix)\(index).\(name)"] = tensor }
-    }
     for (name, tensor) in certificate { file.tensors[Key.certificatePrefix + name] = tensor }
     if case .gates(let gates) = settings.patterns { file.tensors[Key.gates] = Tensor(gates) }
     return file.encoded()
@@ -120,62 +104,24 @@ extension ModelFile {
   ///
   /// - Throws: `ModelFileError`.
   public init(contentsOf path: String) throws {
-    let bytes: [UInt8]
-    do {
-      bytes = try InputFile.contents(of: path, limit: .max)
-    } catch let error as DataError {
-      guard case .unreadable(_, let reason) = error else { throw error }
-      throw ModelFileError.unreadable(path: path, reason: reason)
-    }
-    try self.init(decoding: bytes, source: path)
+    try self.init(decoding: FileContent.bytes(of: path), source: path)
   }
 
   /// Reads the bytes of a model file; `source` names it in errors.
+  ///
+  /// - Throws: `ModelFileError`.
   public init(decoding bytes: [UInt8], source: String = "model") throws {
-    do {
-      let file = try Safetensors(decoding: bytes, needsChecksum: true)
-      try ModelFile.checkFormat(file.metadata, source)
-      try self.init(file)
-    } catch let error as ModelFileError {
-      throw error
-    } catch let error as DecodingError {
-      throw ModelFileError.damaged(path: source, "the metadata do not fit: \(JSONText.describe(error))")
-    } catch {
-      throw ModelFileError.damaged(path: source, "\(error)")
+    self = try FileContent.model.read(bytes, newest: ModelFile.formatVersion, source: source) {
+      try ModelFile($0)
     }
-  }
-
-  private static func checkFormat(_ metadata: [String: String], _ source: String) throws {
-    guard let text = metadata[Key.format], let format = Int(text), let madeBy = metadata[Key.version],
-      isVersion(madeBy)
-    else {
-      let isCheckpoint = metadata[Checkpoint.Key.format] != nil
-      throw ModelFileError.damaged(
-        path: source,
-        isCheckpoint
-          ? "a checkpoint, not a model; fenchel train --resume goes on with it"
-          : "a safetensors file, but not of fenchel")
-    }
-    guard format <= formatVersion else { throw ModelFileError.newer(path: source, madeBy: madeBy) }
-  }
-
-  /// Whether a text begins as versions do: `0.1.0`, `1.0.0-rc.1`.
-  private static func isVersion(_ text: String) -> Bool {
-    let numbers = text.prefix { $0 != "-" && $0 != "+" }.split(
-      separator: ".", omittingEmptySubsequences: false)
-    return numbers.count == 3 && numbers.allSatisfy { UInt32($0) != nil }
   }
 
   private init(_ file: Safetensors) throws {
-    func text(_ key: String) throws -> String {
-      guard let text = file.metadata[key] else { throw SafetensorsError("the metadata have no \(key)") }
-      return text
-    }
-    network = try ModelFile.network(try JSONText.decode([LayerText].self, text(Key.network)), file.tensors)
-    schema = try JSONText.decode(Schema.self, text(Key.schema))
-    scaling = try JSONText.decode(Scaling.self, text(Key.scaling))
-    report = try JSONText.decode(TrainingReport.self, text(Key.report))
-    certificate = ModelFile.tensors(of: file.tensors, prefix: Key.certificatePrefix)
+    network = try file.network(JSONText.decode([LayerText].self, file.text(Key.network)))
+    schema = try JSONText.decode(Schema.self, file.text(Key.schema))
+    scaling = try JSONText.decode(Scaling.self, file.text(Key.scaling))
+    report = try JSONText.decode(TrainingReport.self, file.text(Key.report))
+    certificate = file.tensors(prefix: Key.certificatePrefix)
     if let misfit { throw SafetensorsError(misfit) }
     guard certificate.values.allSatisfy(\.isFinite) else {
       throw SafetensorsError("a certificate tensor holds NaN or an infinity")
@@ -199,25 +145,5 @@ extension ModelFile {
       return "the scaling does not fit the network, or is not finite"
     }
     return nil
-  }
-
-  private static func network(_ layers: [LayerText], _ tensors: [String: Tensor]) throws -> Network {
-    try Network(
-      layers: layers.enumerated().map { index, layer in
-        try Layer.read(
-          kind: layer.kind,
-          from: LayerParts(
-            index: index, attributes: layer.attributes ?? [:],
-            tensors: self.tensors(of: tensors, prefix: "\(Key.layerPrefix)\(index).")))
-      })
-  }
-
-  /// The tensors whose names begin with the prefix, without it.
-  private static func tensors(of all: [String: Tensor], prefix: String) -> [String: Tensor] {
-    var result: [String: Tensor] = [:]
-    for (name, tensor) in all where name.hasPrefix(prefix) {
-      result[String(name.dropFirst(prefix.count))] = tensor
-    }
-    return result
   }
 }

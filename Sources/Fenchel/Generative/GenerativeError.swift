@@ -10,6 +10,8 @@ public enum GenerativeError: Error, CustomStringConvertible, Sendable, Equatable
   case images(source: String, String)
   /// More memory than the limit.
   case memory(bytes: Int, limit: Int)
+  /// Samples that take more memory than the limit.
+  case pictures(count: Int, bytes: Int, limit: Int)
   /// Dimensions of noise below 1, or above the number of images.
   case noise(Int, images: Int)
 
@@ -25,6 +27,9 @@ public enum GenerativeError: Error, CustomStringConvertible, Sendable, Equatable
     case .memory(let bytes, let limit):
       "training the generator needs \(memorySize(bytes, .up)), the limit is \(memorySize(limit, .down)); take smaller sizes or "
         + "fewer images"
+    case .pictures(let count, let bytes, let limit):
+      "\(counted(count, "sample")) of the generator need \(memorySize(bytes, .up)), the limit is "
+        + "\(memorySize(limit, .down)); take fewer"
     case .noise(let dimensions, let images):
       "noise of \(counted(dimensions, "dimension")) for \(counted(images, "image")): give at least 1 and fewer than images"
     }

@@ -9,7 +9,11 @@ public struct GenerativeReport: Codable, Sendable, Equatable {
   /// k.
   public var noise: Int
   public var seed: UInt64
+  /// Edges of the pictures that were asked for; a run that was stopped may have fewer stages.
+  public var sizes: [Int]
   public var stages: [Stage]
+  /// How the run ended.
+  public var status: String
   public var seconds: Double
   public var environment: TrainingReport.EnvironmentSummary
 

@@ -23,6 +23,10 @@ public struct GenerativeResult: Sendable {
 /// by the program of ReLU networks, whose neurons feed one direction of G* each; its certificate is of these. The residual says how far
 /// it is from the constraint f(A) = G*, which small λ brings about.
 ///
+/// A run that meets its limit in time (`TrainingSettings.timeLimit`) or is cancelled ends after the stage that it is in, whose network is
+/// the best so far: the generator has the stages up to there, at least one. Of the time left a stage of a ReLU generator has an equal
+/// part with those that follow.
+///
 /// Errors: `GenerativeError`, `DataError` for sizes above that of the images, those of training.
 public struct GenerativeTraining {
   public let settings: GeneratorSettings
@@ -57,34 +61,43 @@ public struct GenerativeTraining {
 
   private func stages(_ images: GrayImages) throws -> GenerativeResult {
     try checkMemory(images)
+    let limits = Limits(seconds: settings.training.timeLimit, cancellation: cancellation)
+    let deadline = limits.deadline
     let squares = images.centralSquares
-    let goals = try settings.sizes.map { try goal(squares.reduced(to: $0)) }
+    for size in settings.sizes { try squares.check(size: size) }
+    var goals: [Goal] = []
+    for size in settings.sizes where goals.isEmpty || !deadline.hasPassed {
+      goals.append(try goal(squares.reduced(to: size)))
+    }
     let n = images.count
     let k = settings.noise ?? goals.reduce(1) { max($0, $1.game.rank) }
     guard k > 0, k < n else { throw GenerativeError.noise(k, images: n) }
     let noise = try Self.whitened(n, k, seed: settings.training.seed)
     var (built, rows) = ([GeneratorStage](), [GenerativeReport.Stage]())
     var (coordinates, status): (Matrix<Double>?, Status) = (nil, .solved)
-    for (place, goal) in goals.enumerated() {
+    for (place, goal) in goals.enumerated() where built.isEmpty || !deadline.hasPassed {
       progress?(Progress(phase: "\(goal.images.width) × \(goal.images.width)", iteration: place, seconds: 0))
       let begin = ContinuousClock().now
       let earlier = built.last.flatMap { stage in coordinates.map { (stage, $0) } }
-      var stage = try self.stage(goal, noise, after: earlier)
+      let own = deadline.after(1 / Double(goals.count - place))
+      var stage = try self.stage(goal, noise, after: earlier, until: own)
       stage.row.seconds = begin.duration(to: ContinuousClock().now).seconds
       built.append(stage.stage)
       rows.append(stage.row)
       coordinates = stage.coordinates
       if stage.status != .solved { status = stage.status }
     }
+    if built.count < settings.sizes.count { status = limits.interruption(at: deadline) ?? status }
     let report = GenerativeReport(
       source: images.source, sha256: images.sha256, images: n, height: images.height, width: images.width,
-      generator: settings.kind, noise: k, seed: settings.training.seed, stages: rows, seconds: 0,
+      generator: settings.kind, noise: k, seed: settings.training.seed, sizes: settings.sizes,
+      stages: rows, status: status.name, seconds: 0,
       environment: .init(
         version: Release.version, threads: Parallel.threads, blasCore: Parallel.blasCore,
         processor: ProcessMemory.processor))
     return GenerativeResult(
       generator: ProgressiveGenerator(stages: built, noiseDimensions: k), report: report, status: status,
-      images: goals.map(\.images))
+      images: goals.prefix(built.count).map(\.images))
   }
 
   /// Of every stage the images, X and its directions are held; of one at a time, its decompositions: some six times the images.
@@ -102,9 +115,7 @@ public struct GenerativeTraining {
     guard images.count > 1 else {
       throw GenerativeError.images(source: images.source, "one image is no distribution; give at least two")
     }
-    var (x, mean) = (images.pixels, [Double](repeating: 0, count: images.pixels.columns))
-    for i in 0..<x.rows { for j in 0..<x.columns { mean[j] += x[i, j] / Double(x.rows) } }
-    for i in 0..<x.rows { for j in 0..<x.columns { x[i, j] -= mean[j] } }
+    let (x, mean) = images.centred
     // Above the rounding of the means, or the images are equal.
     guard x.storage.contains(where: { abs($0) > 1e-12 }) else {
       throw GenerativeError.images(
@@ -131,7 +142,7 @@ public struct GenerativeTraining {
 
   private func stage(
     _ goal: Goal, _ noise: Matrix<Double>,
-    after earlier: (stage: GeneratorStage, coordinates: Matrix<Double>)?
+    after earlier: (stage: GeneratorStage, coordinates: Matrix<Double>)?, until deadline: Deadline
   ) throws -> Trained {
     let game = goal.game
     let rank = min(game.rank, noise.columns)
@@ -144,7 +155,7 @@ public struct GenerativeTraining {
     for i in 0..<target.rows { for j in 0..<rank { target[i, j] *= game.values[j] } }
     let scale = earlier.map { $0.coordinates.frobeniusNorm / Double($0.coordinates.count).squareRoot() } ?? 1
     let inputs = GeneratorStage.inputs(earlier?.coordinates, noise, scale: scale)
-    let fit = try settings.kind == .linear ? leastSquares(inputs, target) : program(inputs, target)
+    let fit = try settings.kind == .linear ? leastSquares(inputs, target) : program(inputs, target, deadline)
     let stage = GeneratorStage(
       size: goal.images.width, mean: goal.mean, directions: directions, network: fit.network, scale: scale)
     let coordinates = fit.network.predict(inputs)
@@ -227,7 +238,9 @@ extension GenerativeTraining {
   }
 
   /// The ReLU network of the convex program, without biases on inputs as they are.
-  private func program(_ a: Matrix<Double>, _ target: Matrix<Double>) throws -> StageFit {
+  private func program(
+    _ a: Matrix<Double>, _ target: Matrix<Double>, _ deadline: Deadline
+  ) throws -> StageFit {
     let (q, r) = (a.columns, target.columns)
     var rows: [Double] = []
     for i in 0..<a.rows { rows += a.row(i) + target.row(i) }
@@ -239,6 +252,7 @@ extension GenerativeTraining {
     options.task = .regression
     var training = settings.training
     (training.model, training.loss, training.bias, training.standardise) = (.relu, .squared, false, false)
+    training.timeLimit = deadline.secondsLeft
     let data: Dataset<Double> = try Schema(inferredFrom: table, options: options).dataset(from: table)
     let result = try train(data, settings: training, cancellation: cancellation, progress: progress)
     let network = result.model.network

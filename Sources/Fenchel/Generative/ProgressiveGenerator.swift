@@ -1,7 +1,7 @@
 import LinearAlgebra
 
 /// A stage of a generator: pictures of one size from the noise and the stage before.
-public struct GeneratorStage: Sendable {
+public struct GeneratorStage: Sendable, Equatable {
   /// Edge of the pictures.
   public let size: Int
   /// The mean picture, which was taken from the data.
@@ -40,12 +40,13 @@ public struct GeneratorStage: Sendable {
 }
 
 /// A generator that grows: each stage makes larger pictures from the noise and what the stage before made of it.
-public struct ProgressiveGenerator: Sendable {
+public struct ProgressiveGenerator: Sendable, Equatable {
   public let stages: [GeneratorStage]
   /// k.
   public let noiseDimensions: Int
 
-  /// The pictures of every stage for noise Z: n × k.
+  /// The pictures of every stage for noise Z: n × k, those of one stage n × size². Cost: 2n times the weights and directions of all
+  /// stages.
   public func pictures(_ noise: Matrix<Double>) -> [Matrix<Double>] {
     precondition(
       noise.columns == noiseDimensions, "noise of \(noise.columns) dimensions, not \(noiseDimensions)")

@@ -19,16 +19,21 @@ public struct GrayImages: Sendable, Equatable {
   public var count: Int { pixels.rows }
 
   /// Images from a folder of PGM files, those of its folders among them, in the order of their paths; or from a data set of
-  /// grey images, by its name, file or folder.
+  /// grey images, by its name, file or folder. A folder that is not here is looked for in those of known data sets
+  /// (`DataCatalogue.searchPath`).
   ///
   /// Errors: `DataError` where there are no images, an image is damaged, in colour or of another size than the first, or they
   /// take more memory than the limit.
   public static func read(_ location: String, memoryLimit: Int = ReadOptions.defaultMemoryLimit) throws
     -> GrayImages
   {
-    if DataCatalogue.entry(location) == nil, InputFile.kind(location).isFolder {
-      let paths = try imagePaths(in: location)
-      if !paths.isEmpty { return try read(paths, source: location, memoryLimit) }
+    if DataCatalogue.entry(location) == nil {
+      let places = [location] + DataCatalogue.searchPath.map { "\($0)/\(location)" }
+      let isHere = InputFile.kind(location).exists || location.isEmpty || location.contains("/")
+      if let folder = places.prefix(isHere ? 1 : places.count).first(where: { InputFile.kind($0).isFolder }) {
+        let paths = try imagePaths(in: folder)
+        if !paths.isEmpty { return try read(paths, source: location, memoryLimit) }
+      }
     }
     return try GrayImages(dataSet: location, memoryLimit)
   }
@@ -129,15 +134,28 @@ extension GrayImages {
       pixels: Matrix(count, side * side, storage: rows))
   }
 
-  /// Square images at a smaller resolution: each pixel is the average over its area.
-  ///
-  /// Errors: `DataError.unsuitable` where they are smaller than that.
-  public func reduced(to size: Int) throws -> GrayImages {
+  /// The images without their mean picture, and that picture. Cost: two passes over the pixels.
+  public var centred: (deviations: Matrix<Double>, mean: [Double]) {
+    var (x, mean) = (pixels, [Double](repeating: 0, count: pixels.columns))
+    for i in 0..<x.rows { for j in 0..<x.columns { mean[j] += x[i, j] / Double(x.rows) } }
+    for i in 0..<x.rows { for j in 0..<x.columns { x[i, j] -= mean[j] } }
+    return (x, mean)
+  }
+
+  /// - Throws: `DataError.unsuitable` where squares of this size are larger than the images.
+  func check(size: Int) throws(DataError) {
     guard size > 0, size <= min(height, width) else {
       throw DataError.unsuitable(
         source: source,
         "images of \(width) × \(height) pixels cannot be brought to \(size) × \(size); take smaller sizes")
     }
+  }
+
+  /// Square images at a smaller resolution: each pixel is the average over its area.
+  ///
+  /// Errors: `DataError.unsuitable` where they are smaller than that.
+  public func reduced(to size: Int) throws -> GrayImages {
+    try check(size: size)
     let average = AreaAverage(from: (height, width), to: (size, size))
     return GrayImages(
       source: source, sha256: sha256, height: size, width: size, pixels: average.applied(to: pixels))

@@ -54,7 +54,7 @@ struct CrossValidateCommand: ParsableCommand, Configurable {
 
   func run() throws {
     let source = try Inputs.require(source)
-    let settings = try training.settings()
+    let settings = try training.settings(compared: chosenModels())
     let ratios = try grid.values(training)
     try Outputs.check(output, differsFrom: [source, columns.targetFile, config])
     if let threads = settings.threads { Parallel.threads = threads }

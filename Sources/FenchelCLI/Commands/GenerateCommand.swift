@@ -1,28 +1,35 @@
 import ArgumentParser
 import ConvexOptimization
 import Fenchel
-import Foundation
 import LinearAlgebra
 
 /// `fenchel gan DATA`
-struct GenerateCommand: ParsableCommand {
+struct GenerateCommand: ParsableCommand, Configurable {
   static let configuration = CommandConfiguration(
     commandName: "gan",
     abstract: "Train a generator of pictures against a quadratic discriminator, in closed form.",
     discussion: """
       fenchel gan faces --sizes 16,32,64 --output generated
-      fenchel gan digits --generator relu
+      fenchel gan digits --generator relu --save digits.safetensors
+      fenchel gan --from digits.safetensors --samples 25 --seed 7 --grid digits.png
 
       DATA is a folder of PGM images of one size (with folders in it), or a data set of grey images. What the generator is to
       put out, G* = argmin ‖G‖² subject to ‖XᵀX − GᵀG‖₂ ≤ β, is known in closed form; the network is fitted to it, stage by stage
-      at growing resolution. Writes grids of samples of each stage as PNG and PGM, with the data beside them, and result.json.
+      at growing resolution. Writes grids of samples of each stage as PNG and PGM, with the data beside them, result.json, and the
+      generator, of which --from makes samples again.
       """)
 
   @Argument(help: ArgumentHelp("A folder of PGM images, or a known name.", valueName: "data"))
-  var source: String
+  var source: String?
 
-  @Option(help: "z ↦ zᵀW (linear), or a two-layer network z ↦ (zᵀW₁)₊W₂ by its convex program (relu).")
-  var generator: GeneratorKind = .linear
+  @Option(
+    help: ArgumentHelp("Make samples of this generator, and train none.", valueName: "generator"))
+  var from: String?
+
+  @Option(
+    help:
+      "z ↦ zᵀW (linear), or a two-layer network z ↦ (zᵀW₁)₊W₂ by its convex program (relu; default: linear).")
+  var generator: GeneratorKind?
 
   @Option(
     help: ArgumentHelp(
@@ -68,6 +75,11 @@ struct GenerateCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Threads (default: all processors).", valueName: "n"))
   var threads: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after this many seconds, at least one stage made.", valueName: "s"))
+  var timeLimit: Double?
+
   @Option(parsing: .unconditional, help: ArgumentHelp("Seed of the noise.", valueName: "n"))
   var seed: UInt64 = 0
 
@@ -76,8 +88,26 @@ struct GenerateCommand: ParsableCommand {
     help: ArgumentHelp("Memory to stay below (default: 80 % of what there is).", valueName: "GiB"))
   var maxMemory: Double?
 
-  @Option(name: [.short, .long], help: ArgumentHelp("The folder that pictures go to.", valueName: "folder"))
-  var output = "generated"
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("The folder that pictures go to (default: generated).", valueName: "folder"))
+  var output: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where the generator goes (default: generator.safetensors in the folder of the pictures).",
+      valueName: "generator"))
+  var save: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --from: one picture of the last stage’s samples, .png or .pgm, in place of the folder.",
+      valueName: "file"))
+  var grid: String?
+
+  @Option(
+    help: ArgumentHelp("YAML file with any of these options; the command line wins.", valueName: "file"))
+  var config: String?
 
   @OptionGroup(title: "Printing") var printing: OutputOptions
 
@@ -93,6 +123,7 @@ struct GenerateCommand: ParsableCommand {
     if let noise { try Check.count(noise, "--noise") }
     try Check.positive(lambdaRatio, "--lambda-ratio")
     try Check.positive(maxMemory, "--max-memory")
+    try Check.positive(timeLimit, "--time-limit")
     try Check.threads(threads)
     if let tolerance, !(tolerance >= Check.leastTolerance && tolerance < 1) {
       throw ValidationError("--tolerance \(tolerance) must lie between \(Check.leastTolerance) and 1")
@@ -101,13 +132,44 @@ struct GenerateCommand: ParsableCommand {
       throw ValidationError("--samples \(samples) must lie between 1 and 10000")
     }
     _ = try edges()
-    guard generator == .linear else { return _ = try patternChoice() }
+    try checkPlaces()
+    guard (generator ?? .linear) == .linear else { return _ = try patternChoice() }
     let ofNetworks = [
       ("--lambda-ratio", lambdaRatio != nil), ("--patterns", patterns != nil),
       ("--tolerance", tolerance != nil),
     ]
     if let (name, _) = ofNetworks.first(where: \.1) {
       throw ValidationError("\(name) is not for the generator linear; take --generator relu")
+    }
+  }
+
+  /// What is made of a generator takes no data and no settings of training, and training makes no single picture.
+  private func checkPlaces() throws {
+    if let output, output.hasSuffix(".safetensors") {
+      throw ValidationError(
+        "--output \(output) is the folder of the pictures; --save \(output) keeps the generator")
+    }
+    if let grid, !grid.hasSuffix(".png"), !grid.hasSuffix(".pgm") {
+      throw ValidationError("--grid \(grid): give a name that ends with .png or .pgm")
+    }
+    guard from != nil else {
+      guard grid == nil else {
+        throw ValidationError("--grid goes with --from; training writes its grids to --output")
+      }
+      return
+    }
+    let ofTraining = [
+      ("data", source != nil), ("--generator", generator != nil), ("--sizes", sizes != nil),
+      ("--beta", beta != nil), ("--beta-ratio", betaRatio != nil), ("--noise", noise != nil),
+      ("--lambda-ratio", lambdaRatio != nil), ("--patterns", patterns != nil),
+      ("--tolerance", tolerance != nil),
+      ("--time-limit", timeLimit != nil), ("--save", save != nil),
+    ]
+    if let (name, _) = ofTraining.first(where: \.1) {
+      throw ValidationError("--from takes no \(name): it trains nothing")
+    }
+    guard grid == nil || output == nil else {
+      throw ValidationError("--grid and --output exclude each other; give one")
     }
   }
 
@@ -134,8 +196,13 @@ struct GenerateCommand: ParsableCommand {
   }
 
   func run() throws {
-    try PictureFolder.check(output, differsFrom: source)
     if let threads { Parallel.threads = threads }
+    if let from { return try makeSamples(of: from) }
+    let source = try Inputs.require(source)
+    let folder = output ?? PictureFolder.usual
+    try PictureFolder.check(folder, differsFrom: source)
+    // The folder of the pictures may be one that is yet to be made.
+    if let save, !save.hasPrefix(folder + "/") { try Outputs.check(save, differsFrom: [source, config]) }
     var training = TrainingSettings()
     training.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
     let images = try GrayImages.read(source, memoryLimit: training.memoryLimit)
@@ -147,22 +214,66 @@ struct GenerateCommand: ParsableCommand {
       generation.progress = handler
       return try generation.run(images)
     }
-    let files = try PictureFolder(output).write(result, samples: samples, seed: seed)
+    let pictures = try PictureFolder(folder)
+    let place = save ?? pictures.generator
+    try GeneratorFile(result).write(to: place)
+    let files =
+      try pictures.write(result, samples: samples, seed: seed, limit: training.memoryLimit) + [place]
     if printing.json {
       Terminal.output(try JSONText.encode(result.report, indented: true))
     } else {
       Terminal.output(GenerativeText(report: result.report).text)
-      Terminal.output("\nwritten      " + files.joined(separator: "\n             "))
+      Terminal.output(Self.written(files))
     }
     let gaps = result.report.stages.compactMap { $0.certificate?.relativeGap }
     throw ExitCode(Exit.code(for: result.status, gaps: gaps, tolerance: tolerance ?? 1e-4))
+  }
+
+  /// Fresh samples of a generator that was trained before.
+  private func makeSamples(of path: String) throws {
+    let folder = output ?? PictureFolder.usual
+    if let grid {
+      try Outputs.check(grid, differsFrom: [path, config])
+    } else {
+      try PictureFolder.check(folder, differsFrom: path)
+    }
+    var training = TrainingSettings()
+    training.maxMemory = maxMemory.map { $0 * 1_073_741_824 }
+    let file = try GeneratorFile(contentsOf: path)
+    let grids = try SampleGrids(file.generator, samples: samples, seed: seed, limit: training.memoryLimit)
+    let files: [String]
+    if let grid {
+      try grids.writeLast(to: grid)
+      files = [grid]
+    } else {
+      files = try PictureFolder(folder).write(grids)
+    }
+    let made = SamplesMade(generator: path, samples: samples, seed: seed, files: files)
+    guard !printing.json else { return Terminal.output(try JSONText.encode(made, indented: true)) }
+    Terminal.output(
+      TextTable.labelled([
+        (label: "generator", text: "\(path) · \(GenerativeText(report: file.report).summary)"),
+        (label: "samples", text: "\(samples) · seed \(seed)"),
+      ]))
+    Terminal.output(Self.written(files))
+  }
+
+  private static func written(_ files: [String]) -> String {
+    "\nwritten      " + files.joined(separator: "\n             ")
+  }
+
+  private struct SamplesMade: Encodable {
+    var generator: String
+    var samples: Int
+    var seed: UInt64
+    var files: [String]
   }
 
   private func settings(for images: GrayImages, _ training: TrainingSettings) throws -> GeneratorSettings {
     var settings = GeneratorSettings()
     let side = min(images.height, images.width)
     let usual = settings.sizes.filter { $0 <= side }
-    settings.kind = generator
+    settings.kind = generator ?? .linear
     settings.sizes = try edges() ?? (usual.isEmpty ? [side] : usual)
     settings.β = beta.map { .value($0) } ?? .ratio(betaRatio ?? 0.02)
     settings.noise = noise
@@ -170,63 +281,9 @@ struct GenerateCommand: ParsableCommand {
     settings.training.patterns = try patternChoice()
     settings.training.tolerance = tolerance ?? 1e-4
     (settings.training.seed, settings.training.maxMemory) = (seed, training.maxMemory)
+    settings.training.timeLimit = timeLimit
     return settings
   }
 }
 
 extension GeneratorKind: ExpressibleByArgument {}
-
-/// The folder that pictures go to. Files of the same names are replaced, others stay.
-struct PictureFolder {
-  private let path: String
-
-  /// Fails where the folder cannot be one, or is that of the data.
-  static func check(_ path: String, differsFrom source: String) throws {
-    var (own, other) = (stat(), stat())
-    guard stat(path, &own) == 0 else { return }
-    guard own.st_mode & S_IFMT == S_IFDIR else {
-      throw FileWriteError(path: path, reason: .badPath("is no folder; name one for the pictures"))
-    }
-    guard stat(source, &other) == 0, own.st_dev == other.st_dev, own.st_ino == other.st_ino else { return }
-    throw UsageError(
-      "\(path) is the folder of the data; pictures among them would be data later: write somewhere else")
-  }
-
-  /// Makes the folder where it is not there.
-  init(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw FileWriteError(path: path, reason: .badPath("no such folder, and it cannot be made"))
-    }
-    self.path = path
-  }
-
-  /// Writes samples and data of each stage, and the report; returns the paths.
-  func write(_ result: GenerativeResult, samples: Int, seed: UInt64) throws -> [String] {
-    var files: [String] = []
-    func write(_ bytes: [UInt8], _ name: String) throws {
-      try AtomicFile.write(bytes, to: "\(path)/\(name)")
-      files.append("\(path)/\(name)")
-    }
-    let across = Int(Double(samples).squareRoot().rounded(.up))
-    let pictures = result.generator.pictures(result.generator.noise(samples, seed: seed))
-    for (place, stage) in result.generator.stages.enumerated() {
-      func grid(_ rows: Matrix<Double>) -> GrayBitmap {
-        GrayBitmap(grid: rows, height: stage.size, width: stage.size, columns: across)
-      }
-      let made = grid(pictures[place])
-      let shown = spread(samples, over: result.images[place].count)
-      try write(made.png, "samples-\(stage.size).png")
-      try write(made.pgm, "samples-\(stage.size).pgm")
-      try write(grid(result.images[place].pixels.selectingRows(shown)).png, "data-\(stage.size).png")
-    }
-    try write(Array((try JSONText.encode(result.report, indented: true) + "\n").utf8), "result.json")
-    return files
-  }
-
-  /// So many numbers below `count`, evenly spread.
-  private func spread(_ samples: Int, over count: Int) -> [Int] {
-    (0..<min(samples, count)).map { $0 * count / min(samples, count) }
-  }
-}

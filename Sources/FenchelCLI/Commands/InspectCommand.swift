@@ -4,7 +4,8 @@ import Fenchel
 /// `fenchel inspect MODEL`
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show a model: layers, neurons, weights, certificate, preprocessing.")
+    commandName: "inspect",
+    abstract: "Show a model: layers, neurons, weights, certificate, preprocessing; or a generator.")
 
   @Argument(help: "The model file.")
   var model: String
@@ -12,12 +13,14 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let file = try ModelFile(contentsOf: model)
-    if output.json {
-      Terminal.output(try JSONText.encode(Inspection(file), indented: true))
-    } else {
-      Terminal.output(Inspection(file).text(of: file, path: model))
+    switch try SavedModel(contentsOf: model) {
+    case .network(let file): try show(Inspection(file)) { $0.text(of: file, path: model) }
+    case .generator(let file): try show(GeneratorInspection(file)) { $0.text }
     }
+  }
+
+  private func show<Content: Encodable>(_ content: Content, _ text: (Content) -> String) throws {
+    Terminal.output(output.json ? try JSONText.encode(content, indented: true) : text(content))
   }
 }
 

@@ -33,14 +33,18 @@ enum ConfigKey {
     "journal": .word, "best": .word,
     "column": .word, "samples": .natural, "window": .natural, "horizon": .natural, "compare": .list,
     "compare-epochs": .natural, "compare-rate": .number, "save": .word, "figure": .word, "windows": .word,
+    "generator": .word, "sizes": .list, "beta": .number, "beta-ratio": .number, "noise": .natural,
+    "from": .word,
+    "grid": .word,
     "models": .list, "steps": .natural, "smallest-ratio": .number,
   ]
 
   /// Whether the option `given` on the command line makes `key` of the file void.
   static func overrides(_ given: String, _ key: String) -> Bool {
     if given == key { return true }
-    let lambdas: Set = ["lambda", "lambda-ratio"]
-    return lambdas.contains(given) && lambdas.contains(key)
+    return [["lambda", "lambda-ratio"], ["beta", "beta-ratio"]].contains {
+      $0.contains(given) && $0.contains(key)
+    }
   }
 
   /// The value as the text that the command line would have.

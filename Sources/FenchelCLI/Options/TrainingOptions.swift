@@ -126,7 +126,9 @@ struct TrainingOptions: ParsableArguments {
   }
 
   /// The settings for the library. Reads the file of gates, where one is named.
-  func settings(from start: InitialModel? = nil) throws -> TrainingSettings {
+  ///
+  /// - Parameter compared: the models that are trained with them, nil for that of `--model` alone.
+  func settings(from start: InitialModel? = nil, compared: [ModelKind]? = nil) throws -> TrainingSettings {
     var settings = TrainingSettings()
     settings.model = model
     settings.layers = try layers.settings(for: model, from: start)
@@ -147,9 +149,13 @@ struct TrainingOptions: ParsableArguments {
     settings.tolerance = tolerance
     settings.bias = bias
     settings.standardise = standardise
-    guard precision != .float || !model.isDoubleAlone else {
+    let models = compared ?? [model]
+    guard precision != .float || !models.allSatisfy(\.isDoubleAlone) else {
+      let names = models.map(\.rawValue).joined(separator: ", ")
       throw UsageError(
-        "--precision float is not for the model \(model.rawValue), whose solver computes in double; leave it away"
+        models.count == 1
+          ? "--precision float is not for the model \(names), whose solver computes in double; leave it away"
+          : "--precision float is not for the models \(names), whose solvers compute in double; leave it away"
       )
     }
     settings.precision = precision ?? .float

@@ -5,22 +5,29 @@ struct GenerativeText {
   var report: GenerativeReport
 
   var text: String {
-    let sizes = report.stages.map { "\($0.size)" }.joined(separator: ", ")
     let head = TextTable.labelled([
       (
         label: "data",
         text:
           "\(report.source) · \(Format.count(report.images, "image")) of \(report.width) × \(report.height) pixels"
       ),
-      (
-        label: "generator",
-        text:
-          "\(report.generator.rawValue) · noise of \(Format.count(report.noise, "dimension")) · stages of \(sizes) pixels"
-      ),
+      (label: "generator", text: summary),
       (label: "constraint", text: verdict),
-      (label: "run", text: "seed \(report.seed) · \(Format.duration(report.seconds))"),
+      (label: "run", text: "\(ending) · seed \(report.seed) · \(Format.duration(report.seconds))"),
     ])
     return head + "\n\n" + table.text
+  }
+
+  /// What kind of generator it is.
+  var summary: String {
+    "\(report.generator.rawValue) · noise of \(Format.count(report.noise, "dimension")) · stages of "
+      + "\(report.stages.map { "\($0.size)" }.joined(separator: ", ")) pixels"
+  }
+
+  /// How the run ended, and what it left out.
+  private var ending: String {
+    let missing = report.sizes.dropFirst(report.stages.count).map { "\($0)" }
+    return report.status + (missing.isEmpty ? "" : ", without \(missing.joined(separator: ", ")) pixels")
   }
 
   private var verdict: String {

@@ -49,4 +49,16 @@ import Testing
     let counts = (0..<3).map { k in indices.count { $0 == Int32(k) } }
     #expect(counts == [10, 10, 10])
   }
+
+  @Test func bothPartsHaveTheSchemaOfTheFirst() throws {
+    let table = try Table.read("iris")
+    let (train, test) = try table.datasets(testFraction: 0.2, seed: 7)
+    let parts = try table.split(testFraction: 0.2, seed: 7)
+    #expect(train.rows == parts.train.rows && test.rows == parts.test.rows)
+    let schema = try Schema(inferredFrom: parts.train)
+    #expect(train.schema == schema && test.schema == schema)
+    let same: Dataset<Double> = try train.schema.dataset(from: parts.test)
+    #expect(test.features == same.features)
+    #expect(throws: DataError.self) { try table.datasets(testFraction: 1) }
+  }
 }

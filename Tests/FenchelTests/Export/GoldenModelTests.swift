@@ -55,6 +55,11 @@ import Testing
     "lpom": { $0 = Self.layered(.lpom, $0) },
   ]
 
+  /// Kinds of generators by the name of the file. Their inputs are noise, their outputs the pictures of the last stage.
+  private static let generators: [String: GeneratorKind] = [
+    "generator-linear": .linear, "generator-relu": .relu,
+  ]
+
   private static var patches: PatchSettings {
     var patches = PatchSettings()
     patches.kernelWidth = 2
@@ -92,41 +97,71 @@ import Testing
   @Test(.enabled(if: ProcessInfo.processInfo.environment["FENCHEL_GOLDEN"] == "write"))
   func missingFilesAreWritten() throws {
     let data = try Self.data()
-    for (name, change) in Self.kinds {
-      let place = Self.folder.appending(path: "\(name).safetensors")
-      guard !FileManager.default.fileExists(atPath: place.path) else { continue }
+    for (name, change) in Self.kinds where !Self.isThere(name) {
       var settings = TrainingSettings()
       (settings.seed, settings.bound, settings.threads) = (3, BoundEffort.none, 2)
       change(&settings)
       let model = try train(data, settings: settings).model
-      let bytes = try model.encoded()
       let inputs = model.scaling.features.applied(to: data.features)
-      let record = Record(
-        inputs: Self.rows(inputs), outputs: Self.rows(model.network.predict(inputs)),
-        sha256: SHA256.hexDigest(bytes))
-      try Data(bytes).write(to: place)
-      try Data(JSONText.encode(record, indented: false).utf8).write(
-        to: Self.folder.appending(path: "\(name).json"))
+      try Self.write(name, model.encoded(), inputs, model.network.predict(inputs))
+    }
+    for (name, kind) in Self.generators where !Self.isThere(name) {
+      var settings = GeneratorSettings()
+      (settings.kind, settings.sizes, settings.β) = (kind, [2, 3], .ratio(0.05))
+      let images = GenerativeTrainingTests.blobs(12, height: 6, width: 6)
+      let result = try GenerativeTraining(settings).run(images)
+      let noise = result.generator.noise(3, seed: 4)
+      try Self.write(
+        name, GeneratorFile(result).encoded(), noise, try #require(result.generator.pictures(noise).last))
     }
   }
 
-  @Test("Every file is read, predicts what it did, and keeps its certificate", arguments: kinds.keys.sorted())
-  func filesReadForEver(name: String) throws {
-    let place = Self.folder.appending(path: "\(name).safetensors")
-    let bytes = Array(try Data(contentsOf: place))
+  private static func isThere(_ name: String) -> Bool {
+    FileManager.default.fileExists(atPath: folder.appending(path: "\(name).safetensors").path)
+  }
+
+  private static func write(
+    _ name: String, _ bytes: [UInt8], _ inputs: Matrix<Double>, _ outputs: Matrix<Double>
+  ) throws {
+    let record = Record(inputs: rows(inputs), outputs: rows(outputs), sha256: SHA256.hexDigest(bytes))
+    try Data(bytes).write(to: folder.appending(path: "\(name).safetensors"))
+    try Data(JSONText.encode(record, indented: false).utf8).write(to: folder.appending(path: "\(name).json"))
+  }
+
+  /// A file with its record.
+  private static func read(_ name: String) throws -> (bytes: [UInt8], record: Record) {
+    let bytes = Array(try Data(contentsOf: folder.appending(path: "\(name).safetensors")))
     let record = try JSONDecoder().decode(
-      Record.self, from: Data(contentsOf: Self.folder.appending(path: "\(name).json")))
+      Record.self, from: Data(contentsOf: folder.appending(path: "\(name).json")))
     #expect(SHA256.hexDigest(bytes) == record.sha256, "the file is the one that was written")
-    let model = try ModelFile(decoding: bytes)
-    let outputs = model.network.predict(Matrix(rows: record.inputs))
+    return (bytes, record)
+  }
+
+  private static func expect(_ outputs: Matrix<Double>, of record: Record, _ name: String) {
     #expect(outputs.rows == record.outputs.count)
     for (row, expected) in record.outputs.enumerated() {
       for (column, value) in expected.enumerated() {
         #expect(abs(outputs[row, column] - value) <= 1e-9 * max(1, abs(value)), "\(name): row \(row)")
       }
     }
+  }
+
+  @Test("Every file is read, predicts what it did, and keeps its certificate", arguments: kinds.keys.sorted())
+  func filesReadForEver(name: String) throws {
+    let (bytes, record) = try Self.read(name)
+    let model = try ModelFile(decoding: bytes)
+    Self.expect(model.network.predict(Matrix(rows: record.inputs)), of: record, name)
     guard model.report.certificate != nil else { return }
     let result = try verify(model, data: Self.data())
     #expect(result.agrees, "\(name): \(result.falseStatements)")
+  }
+
+  @Test(arguments: generators.keys.sorted())
+  func generatorsReadForEver(name: String) throws {
+    let (bytes, record) = try Self.read(name)
+    let file = try GeneratorFile(decoding: bytes)
+    #expect(file.report.generator == Self.generators[name] && file.generator.stages.map(\.size) == [2, 3])
+    let pictures = file.generator.pictures(Matrix(rows: record.inputs))
+    Self.expect(try #require(pictures.last), of: record, name)
   }
 }

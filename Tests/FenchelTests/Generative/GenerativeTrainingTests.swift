@@ -157,6 +157,39 @@ import Testing
     #expect(a.generator.pictures(noise) == (try trained(images)).generator.pictures(noise))
   }
 
+  /// Stages up to the end of the time, at least one; what they are is what they are without a limit.
+  @Test(arguments: [GeneratorKind.linear, .relu])
+  func limitsLeaveWholeStages(kind: GeneratorKind) throws {
+    let images = Self.blobs(40)
+    let cancellation = Cancellation()
+    var settings = GeneratorSettings()
+    (settings.kind, settings.sizes, settings.β) = (kind, [4, 8, 16], .ratio(0.05))
+    var training = try GenerativeTraining(settings)
+    training.cancellation = cancellation
+    training.progress = { if $0.phase.hasPrefix("8 × 8") { cancellation.request() } }
+    let cancelled = try training.run(images)
+    #expect(cancelled.status == .cancelled && cancelled.report.status == "cancelled")
+    #expect(cancelled.report.stages.map(\.size) == [4, 8] && cancelled.report.sizes == [4, 8, 16])
+    #expect(cancelled.generator.stages.count == 2 && cancelled.images.map(\.width) == [4, 8])
+    #expect(cancelled.generator.pictures(cancelled.generator.noise(3, seed: 1)).count == 2)
+    #expect(cancelled.report.stages[0].status == "solved")
+    settings.training.timeLimit = 1e-9
+    let stopped = try GenerativeTraining(settings).run(images)
+    #expect(stopped.status == .stoppedAtLimit(.time) && stopped.report.stages.map(\.size) == [4])
+    // Sizes above the images' are an error whatever the time.
+    settings.sizes = [4, 17]
+    #expect(throws: DataError.self) { try GenerativeTraining(settings).run(images) }
+    settings.sizes = [4, 8, 16]
+    settings.training.timeLimit = 1000
+    let whole = try GenerativeTraining(settings).run(images)
+    #expect(whole.status == .solved && whole.report.sizes == whole.report.stages.map(\.size))
+    if kind == .linear {
+      #expect(whole.generator.noiseDimensions == cancelled.generator.noiseDimensions)
+      #expect(
+        whole.generator.stages.prefix(2).map(\.directions) == cancelled.generator.stages.map(\.directions))
+    }
+  }
+
   @Test func whatNoGeneratorCanBeTrainedOn() throws {
     let images = Self.blobs(20)
     func expect(_ images: GrayImages, _ word: String, _ change: @escaping (inout GeneratorSettings) -> Void) {
