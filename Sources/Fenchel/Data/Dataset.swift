@@ -35,6 +35,12 @@ public struct Dataset<Element: Scalar>: Sendable {
     result.rowNumbers = indices.map { rowNumbers?[$0] ?? $0 }
     return result
   }
+
+  /// The rows that count: a row of weight 0 is no row, of which patterns and cones know nothing.
+  var withoutWeightless: Dataset {
+    let counted = sampleWeights.indices.filter { !(sampleWeights[$0] == 0) }
+    return counted.count == rows ? self : selectingRows(counted)
+  }
 }
 
 extension Dataset {

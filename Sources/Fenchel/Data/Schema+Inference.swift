@@ -14,6 +14,8 @@ extension Schema {
 
   /// Up to how many distinct integers a target could be classes.
   public static let mostDistinctClasses = 20
+  /// 2⁵³: larger numbers are whole for want of digits, and no classes.
+  fileprivate static let largestInteger = 9_007_199_254_740_992.0
 }
 
 private struct SchemaInference {
@@ -121,7 +123,7 @@ private struct SchemaInference {
   private func numericTask(_ target: Int) throws -> LearningTask {
     var distinct: Set<Double> = []
     for value in table.columns[target].numbers ?? [] where !value.isNaN {
-      if value.rounded(.towardZero) != value { return .regression }
+      if value.rounded(.towardZero) != value || abs(value) > Schema.largestInteger { return .regression }
       distinct.insert(value)
       if distinct.count > Schema.mostDistinctClasses { return .regression }
     }

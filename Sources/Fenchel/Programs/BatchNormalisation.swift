@@ -134,7 +134,7 @@ public enum BatchNormalisationError: Error, CustomStringConvertible, Sendable, E
     case .constantColumns(let names):
       "batch normalisation divides by the deviation, which is 0 in \(names.count == 1 ? "column" : "columns") "
         + names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and \(names.count - 5) more" : "")
-        + "; leave them out (--ignore)"
+        + "; leave \(names.count == 1 ? "it" : "them") out (--ignore)"
     case .noDecomposition: "the data have no singular value decomposition in Double; scale the columns"
     }
   }

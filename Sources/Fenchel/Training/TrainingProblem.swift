@@ -15,6 +15,8 @@ public struct TrainingProblem: Sendable {
   public let hasBias: Bool
   public let features: Standardisation
   public let targets: Standardisation
+  /// Rows of the data, those of weight 0 too.
+  private let rows: Int
   let schema: Schema
   /// SHA-256 of the data as read.
   let sha256: String
@@ -34,8 +36,8 @@ public struct TrainingProblem: Sendable {
       scaled && isRegression
       ? Standardisation(fitting: raw, weights: weights) : .identity(raw.columns)
     try self.init(
-      data, kind: kind, hasBias: settings.bias, features: features, targets: targets,
-      parameters: settings.parameters)
+      data, isConvex: settings.model.isConvexProgram, kind: kind, hasBias: settings.bias, features: features,
+      targets: targets, parameters: settings.parameters)
   }
 
   /// The problem of some data as a model that training goes on from sees them: with its scaling, whatever the settings
@@ -51,16 +53,19 @@ public struct TrainingProblem: Sendable {
     }
     // Other columns of targets need another network, which `InitialModel` refuses with both.
     try self.init(
-      data, kind: kind, hasBias: settings.bias, features: scaling.features,
+      data, isConvex: false, kind: kind, hasBias: settings.bias, features: scaling.features,
       targets: fits ? scaling.targets : .identity(y.columns), parameters: settings.parameters)
   }
 
-  /// The problem of some data under scalings that are known, as from a model file.
-  public init(
-    _ data: Dataset<Double>, kind: LossKind, hasBias: Bool, features: Standardisation,
+  /// The problem of some data under scalings that are known, as from a model file. That of a convex program is without the
+  /// rows of weight 0, of which its patterns and cones must not know; batches have them, as streams do.
+  init(
+    _ data: Dataset<Double>, isConvex: Bool, kind: LossKind, hasBias: Bool, features: Standardisation,
     targets: Standardisation, parameters: LossParameters = LossParameters()
   ) throws {
     guard data.sampleWeights.contains(where: { $0 > 0 }) else { throw TrainingError.noWeight(data.source) }
+    rows = data.rows
+    let data = isConvex ? data.withoutWeightless : data
     self.kind = kind
     self.parameters = parameters
     self.hasBias = hasBias
@@ -84,7 +89,7 @@ public struct TrainingProblem: Sendable {
     (x, hasBias, self.pooling) = (inputs, false, pooling)
     (loss, kind, parameters) = (other.loss, other.kind, other.parameters)
     (features, targets) = (other.features, other.targets)
-    (schema, sha256) = (other.schema, other.sha256)
+    (schema, sha256, rows) = (other.schema, other.sha256, other.rows)
   }
 
   /// How the features are scaled: columns each by their own mean and deviation; under a kernel, which all pixels of a channel
@@ -109,7 +114,7 @@ public struct TrainingProblem: Sendable {
     ProblemFrame(
       kind: kind, parameters: parameters, hasBias: hasBias, features: features, targets: targets,
       schema: schema,
-      sha256: sha256, rows: loss.samples)
+      sha256: sha256, rows: rows)
   }
 
   /// What tells these data from others. Cost: a hash of the targets.

@@ -37,7 +37,7 @@ public func verify(_ model: ModelFile, data: Dataset<Double>) throws -> Verifica
       report.features)
   }
   let problem = try TrainingProblem(
-    data, kind: report.loss, hasBias: report.settings.bias, features: model.scaling.features,
+    data, isConvex: true, kind: report.loss, hasBias: report.settings.bias, features: model.scaling.features,
     targets: model.scaling.targets, parameters: report.settings.parameters)
   let (recomputed, isFeasible, bounds) = try recomputation(model, problem, proof, λ: λ)
   let rounding = 1e-9 * max(1, abs(recomputed.primal))

@@ -23,6 +23,7 @@ import Testing
     #expect(try dataset("a,y,z\n1,1,2\n2,3,4\n") { $0.targets = ["y", "z"] }.schema.task == .regression)
     let many = (0...20).map { "1,\($0)" }.joined(separator: "\n")
     #expect(try dataset("a,y\n" + many).schema.task == .regression)
+    #expect(try dataset("a,y\n1,3e200\n2,1e200\n").schema.task == .regression)
     #expect(try dataset("a,y\n1,-1\n2,1\n") { $0.task = .classification }.schema.classes == ["-1", "1"])
     #expect(
       try dataset("a,y\n1,-1\n2,1\n") { $0.task = .regression }.targets == .values(Matrix(column: [-1, 1])))

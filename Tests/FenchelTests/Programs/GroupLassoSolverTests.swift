@@ -91,6 +91,10 @@ struct GroupLassoSolverTests {
     let problem = try problem(test.name, test.kind)
     try check(problem, optimum: optimum, .newton, budget: test.newton)
     try check(problem, optimum: optimum, .accelerated, budget: test.accelerated)
+    let weights = (0..<problem.map.width).map { 1 / Double((1 + $0) * (1 + $0)) }
+    let steps = GroupLassoProblem(
+      map: problem.map, loss: problem.loss, λ: problem.λ, metric: CoordinateMetric(weights: weights))
+    try check(steps, optimum: optimum, .accelerated, budget: 20 * test.accelerated)
   }
 }
 

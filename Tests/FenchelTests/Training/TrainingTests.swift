@@ -128,6 +128,26 @@ struct TrainingTests {
     }
   }
 
+  @Test("A row of weight 0 is no row")
+  func weightlessRows() throws {
+    var data = try rows(repeated: 7, asWeights: true)
+    for k in stride(from: 1, to: data.rows, by: 3) { data.sampleWeights[k] = 0 }
+    let counted = data.selectingRows(data.sampleWeights.indices.filter { data.sampleWeights[$0] > 0 })
+    for model in ModelKind.convexPrograms {
+      var settings = TrainingSettings()
+      settings.model = model
+      if model != .polynomial && model != .quadratic { settings.patterns = .sampled(10) }
+      if model.hasKernel {
+        settings.convolution = PatchSettings()
+        settings.convolution?.kernelWidth = 2
+      }
+      settings.lambda = .value(0.05)
+      let (all, fewer) = try (train(data, settings: settings), train(counted, settings: settings))
+      #expect(Outcome(all.model) == Outcome(fewer.model), "\(model)")
+      #expect(try verify(all.model, data: data).agrees, "\(model)")
+    }
+  }
+
   @Test("verify finds the certificate again, and a tampered network out")
   func verification() throws {
     let data = try builtIn("iris")

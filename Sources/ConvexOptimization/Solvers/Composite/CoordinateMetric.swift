@@ -27,7 +27,7 @@ public struct CoordinateMetric<Element: Scalar>: Sendable {
   /// With q = h z/τ: w = 0 where ‖q‖ ≤ λ; else w_k = q_k ν/(h_k ν/τ + λ), where ν = ‖w‖ is the root of
   /// φ(ν) = Σ q_k²/(h_k ν/τ + λ)² = 1. Newton's method on 1/√φ − 1, which is concave and rises (Moré & Sorensen 1983),
   /// reaches it from the left in a few passes over the row.
-  func prox(
+  package func prox(
     _ z: UnsafePointer<Element>, step τ: Element, λ: Element, into w: UnsafeMutablePointer<Element>
   ) -> Element {
     let d = weights.count
