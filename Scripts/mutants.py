@@ -305,14 +305,14 @@ MUTANTS = [
         "Sources/Fenchel/Export/GeneratorFile.swift",
         "stage.network.inputs == earlier + report.noise",
         "stage.network.inputs >= report.noise",
-        "GeneratorFileTests",
+        "FenchelTests.GeneratorFileTests",
     ),
     Mutant(
         "generators: stages that were left out are called solved",
         "Sources/Fenchel/Generative/GenerativeTraining.swift",
         "if built.count < settings.sizes.count {",
         "if built.count > settings.sizes.count {",
-        "GenerativeTrainingTests",
+        "FenchelTests.GenerativeTrainingTests",
     ),
     Mutant(
         "generators: stages that do not follow each other",
@@ -320,5 +320,19 @@ MUTANTS = [
         "matrixProduct(svd.u, svd.vTransposed)",
         "svd.u",
         "FenchelTests.GenerativeTrainingTests",
+    ),
+    Mutant(
+        "proximal gradients: a prox in the metric, and lengths without it",
+        f"{SOLVERS}/Composite/AcceleratedIteration.swift",
+        "problem.metric?.inner(step, step) ?? step.inner(step)",
+        "step.inner(step)",
+        "FenchelTests.GroupLassoSolverTests",
+    ),
+    Mutant(
+        "rows of weight 0 that patterns and cones know of",
+        "Sources/Fenchel/Training/TrainingProblem.swift",
+        "isConvex ? data.withoutWeightless : data",
+        "data",
+        "FenchelTests.TrainingTests",
     ),
 ]

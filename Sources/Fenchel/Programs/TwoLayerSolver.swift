@@ -49,7 +49,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
       targets: program.loss.targets.converted(to: Element.self),
       weights: program.loss.weights.map { Element($0) }, parameters: program.parameters)
     let isRotated = norms == nil && Self.isRotated(program, method: method)
-    let coordinates = isRotated ? try? PrincipalCoordinates(of: program.x) : nil  // otherwise plain steps are taken
+    // Where they cannot be had, steps are plain.
+    let coordinates = isRotated ? try? PrincipalCoordinates(of: program.x) : nil
     var x = program.x.converted(to: Element.self)
     if let coordinates { x = coordinates.coordinates(of: x) }
     self.coordinates = coordinates

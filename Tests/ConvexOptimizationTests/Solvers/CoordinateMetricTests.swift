@@ -11,7 +11,10 @@ struct CoordinateMetricTests {
   ) -> (w: [T], norm: T) {
     var w = [T](repeating: .nan, count: z.count)
     let norm = w.withUnsafeMutableBufferPointer { w in
-      z.withUnsafeBufferPointer { z in metric.prox(z.baseAddress!, step: τ, λ: λ, into: w.baseAddress!) }
+      z.withUnsafeBufferPointer { z -> T in
+        guard let z = z.baseAddress, let w = w.baseAddress else { return .nan }
+        return metric.prox(z, step: τ, λ: λ, into: w)
+      }
     }
     return (w, norm)
   }

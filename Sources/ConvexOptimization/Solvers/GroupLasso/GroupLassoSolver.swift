@@ -19,7 +19,7 @@ public enum GroupLassoMethod: Sendable {
 ///   with a product or two over the working set and some over the active groups; matrices of order n, or of the
 ///   coefficients in use.
 /// * `AcceleratedProximalGradient`, for any number of samples: two products an iteration, hundreds to thousands
-///   of them; λ comes down from λ_max by tenths, so that fewer groups are active at first.
+///   of them, in the metric of the problem; λ comes down from λ_max by tenths, so that fewer groups are active at first.
 ///
 /// For differentiable losses, Poisson's included; piecewise linear ones need an interior-point method. The
 /// result has the same bits for any number of threads. Held: a few matrices of the working set's coefficients
