@@ -45,8 +45,12 @@ struct PrincipalCoordinates {
     4 * 8 * d * d + elementSize * n * d
   }
 
-  /// Whether they cost less than one pass over so many groups.
-  static func pays(columns d: Int, groups: Int) -> Bool { d > 1 && d <= min(groups, largestOrder) }
+  /// Whether they cost less than `worth` steps over so many groups, of n d multiplications each: solving takes hundreds.
+  static func pays(rows n: Int, columns d: Int, groups: Int) -> Bool {
+    guard n > 0, d > 1, d <= largestOrder else { return false }
+    return Double(d) * (2 + 9 * Double(d) / Double(n)) <= Double(worth * groups)
+  }
 
+  private static let worth = 20
   private static let largestOrder = 4096
 }

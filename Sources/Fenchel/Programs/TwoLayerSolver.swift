@@ -122,7 +122,7 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   private static func isRotated(_ program: TwoLayerProgram, method: Method) -> Bool {
     !program.isConstrained && !usesNewton(method, for: program)
       && PrincipalCoordinates.pays(
-        columns: program.features, groups: program.patterns.count * program.outputs)
+        rows: program.rows, columns: program.features, groups: program.patterns.count * program.outputs)
   }
 
   /// Times that all groups were priced.
