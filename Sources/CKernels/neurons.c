@@ -20,6 +20,7 @@ typedef int8_t bytes __attribute__((vector_size(8), aligned(1)));
 #define ROWS 8     /* samples that share one pass over a panel */
 #define FEATURES 8 /* features that share one pass over the samples */
 #define CHUNK 8192 /* weights that stay in the first cache while samples pass */
+#define BLOCK 12288 /* entries of x that stay in the second cache while panels and features pass */
 
 INLINE lanes load(const double *p) { return *(const loose_lanes *)p; }
 INLINE void store(double *p, lanes v) { *(loose_lanes *)p = v; }
@@ -80,11 +81,14 @@ WIDE_CLONES void fenchel_neurons_forward_d(const double *x, long n, long d, cons
   }
 }
 
-/* Row q of `image` <- Σ_k r_k 1[sign_k] x_kq over the samples, for `count` features. */
-INLINE void collect(const double *x, long n, long d, const double *r, long c, const int8_t *signs, double *image,
-                    const int count) {
+/* Row q of `image` <- (with `more`: +=) Σ_k r_k 1[sign_k] x_kq over the samples, for `count` features. */
+INLINE void collect(const double *x, long n, long d, const double *r, long c, const int8_t *signs, int more,
+                    double *image, const int count) {
   lanes low[FEATURES], high[FEATURES];
-  for (int q = 0; q < count; q++) low[q] = high[q] = same(0);
+  for (int q = 0; q < count; q++) {
+    low[q] = more ? load(image + PANEL * q) : same(0);
+    high[q] = more ? load(image + PANEL * q + 8) : same(0);
+  }
   for (long k = 0; k < n; k++) {
     lanes slope = same(r[k * c]);
     lanes s_low = where(kept_signs(signs + PANEL * k), slope);
@@ -101,22 +105,31 @@ INLINE void collect(const double *x, long n, long d, const double *r, long c, co
   }
 }
 
+/* The images of one panel, over `rows` samples. */
+INLINE void collect_panel(const double *x, long rows, long d, const double *r, long c, const int8_t *signs,
+                          int more, double *images) {
+  long blocks = (d + FEATURES - 1) / FEATURES;
+  for (long b = 0; b < blocks; b++) {
+    long first = b * d / blocks, count = (b + 1) * d / blocks - first;
+    switch (count) {
+#define CASE(k) \
+  case k: collect(x + first, rows, d, r, c, signs, more, images + first * PANEL, k); break;
+      CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
+      default: collect(x + first, rows, d, r, c, signs, more, images + first * PANEL, 8);
+    }
+  }
+}
+
 WIDE_CLONES void fenchel_neurons_backward_d(const double *x, long n, long d, const double *r, const int32_t *output,
                                        long panels, long c, const int8_t *signs, double *images) {
-  long blocks = (d + FEATURES - 1) / FEATURES;
-  for (long p = 0; p < panels; p++)
-    for (long b = 0; b < blocks; b++) {
-      long first = b * d / blocks, count = (b + 1) * d / blocks - first;
-      const double *column = x + first;
-      const int8_t *own = signs + p * n * PANEL;
-      double *image = images + (p * d + first) * PANEL;
-      switch (count) {
-#define CASE(k)                                                                                        \
-  case k: collect(column, n, d, r + output[p], c, own, image, k); break;
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
-        default: collect(column, n, d, r + output[p], c, own, image, 8);
-      }
-    }
+  long step = BLOCK / (d > 0 ? d : 1);
+  if (step < ROWS) step = ROWS;
+  for (long k = 0; k < n || k == 0; k += step) {
+    long rows = k + step < n ? step : n - k;
+    for (long p = 0; p < panels; p++)
+      collect_panel(x + k * d, rows, d, r + k * c + output[p], c, signs + (p * n + k) * PANEL, k > 0,
+                    images + p * d * PANEL);
+  }
 }
 
 /* One sweep of coordinate descent on |c - Σ_i α_i y_i|² over 0 <= α_i <= 1, for the 16 lanes of a panel at once, with

@@ -51,6 +51,6 @@ struct PrincipalCoordinates {
     return Double(d) * (2 + 9 * Double(d) / Double(n)) <= Double(worth * groups)
   }
 
-  private static let worth = 20
+  private static let worth = 40
   private static let largestOrder = 4096
 }

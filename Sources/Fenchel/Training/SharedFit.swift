@@ -59,7 +59,7 @@ extension Fitting {
     guard case .refine = settings.patterns else {
       let unit = try program(fixedPatterns(deadline), λ: 1)
       try checkMemory(ConicNuclearProgram(unit))
-      return (unit, nil, ConicNuclearProgram(unit).largestλ())
+      return (unit, nil, ConicNuclearProgram(unit).largestλ(deadline: deadline))
     }
     let (λMax, gate) = searchedSharedλMax()
     var separate = self.settings

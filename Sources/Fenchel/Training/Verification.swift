@@ -160,7 +160,8 @@ private func threeLayerRecomputation(
   else { throw VerificationError.noCertificate("gates and signs are missing, or do not fit the data") }
   let patterns: SubnetworkPatterns =
     try proof.scope == .exact
-    ? .enumerated(problem.x, width: signs.columns) : .given(gates, signs: signs, for: problem.x)
+    ? allPatterns { () throws(PatternError) in try .enumerated(problem.x, width: signs.columns) }
+    : .given(gates, signs: signs, for: problem.x)
   guard let form = ThreeLayerForm(model.network) else {
     throw VerificationError.noCertificate("the network is not one of parallel sub-networks")
   }
@@ -260,13 +261,22 @@ private func storedDual(
   else { throw VerificationError.noCertificate("theta, gates and patterns do not fit the data") }
   let isExact = model.report.certificate?.scope == .exact
   if isExact {
-    let all = try ActivationPatterns.enumerated(problem.x)
+    let all = try allPatterns { () throws(PatternError) in try ActivationPatterns.enumerated(problem.x) }
     guard all.count == rows.rows else {
       throw VerificationError.noCertificate("the patterns are not all patterns of the data")
     }
     return (θ, all)
   }
   return (θ, ActivationPatterns(bits: rows.transposed, gates: gates, isExact: false))
+}
+
+/// Patterns that a file claims to be all: they were enumerated once if that is true.
+private func allPatterns<Patterns>(
+  _ enumerate: () throws(PatternError) -> Patterns
+) throws(VerificationError) -> Patterns {
+  do { return try enumerate() } catch {
+    throw .noCertificate("it is stated for all patterns of the data, and these cannot be enumerated")
+  }
 }
 
 /// Why a certificate cannot be recomputed.

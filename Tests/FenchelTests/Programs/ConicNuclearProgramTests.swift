@@ -210,6 +210,47 @@ struct ConicNuclearProgramTests {
     }
   }
 
+  @Test(
+    "λ_max holds and is near what ascents reach where G has more singular values above it than can be searched"
+  )
+  func manySingularValues() throws {
+    let (n, d, c, p) = (800, 32, 9, 1)
+    for seed: UInt64 in 0..<3 {
+      let x: Matrix<Double> = Philox(seed: seed, stream: 1).normalMatrix(n, d)
+      let θ: Matrix<Double> = Philox(seed: seed, stream: 3).normalMatrix(n, c)
+      let patterns = try ActivationPatterns.sampled(x, count: p, seed: seed)
+      let program = ConicNuclearProgram(
+        try TwoLayerProgram(
+          x: x, loss: try SquaredLoss(targets: θ), kind: .squared, λ: 1, patterns: patterns,
+          isConstrained: true))
+      let bound = program.largestλ()
+      let projections = NonnegativeLeastSquares(x)
+      var (reached, values) = (0.0, [[Double]]())
+      for i in 0..<patterns.count {
+        var masked = θ
+        for k in 0..<n where !patterns.bits[k, i] { for j in 0..<c { masked[k, j] = 0 } }
+        let images = matrixProduct(x, .yes, masked, .no)
+        let signs = (0..<n).map { patterns.bits[$0, i] ? 1.0 : -1 }
+        let starts: Matrix<Double> = Philox(seed: seed, stream: 4).normalMatrix(20, c)
+        for row in 0..<starts.rows {
+          var v = starts.row(row)
+          for _ in 0..<15 {
+            let u = projections.solve(matrixProduct(images, Matrix(column: v)).storage, signs: signs)
+            guard u.norm > 1e-9 else { break }
+            let image = matrixProduct(images, .yes, Matrix(column: u.residual), .no).storage
+            reached = max(reached, StrictArithmetic.norm(image) / u.norm)
+            v = image.map { $0 / StrictArithmetic.norm(image) }
+          }
+        }
+        values.append(try SVD(images).values)
+      }
+      #expect(values.contains { $0.count { $0 > reached } > 6 }, "seed \(seed)")
+      #expect(bound >= reached * (1 - 1e-12), "seed \(seed)")
+      #expect(bound <= 1.05 * reached, "seed \(seed)")
+      #expect(values.contains { $0[0] > 1.5 * bound }, "seed \(seed)")
+    }
+  }
+
   @Test("the same bits for any number of threads")
   func threads() throws {
     let program = try program(.softmax, outputs: 3, seed: 3, ratio: 0.02)

@@ -5,7 +5,8 @@ import LinearAlgebra
 ///
 /// Most patterns are settled by σ_max(G_i). For the others ascents give a level that is reached somewhere, and a `ReducedCone`
 /// shows that no pattern exceeds it, or by how much it may: to 1e-7 for up to `mostDimensions` singular values above the level
-/// where the limit on work allows it; otherwise the bound is looser but a bound all the same.
+/// where the limit on work allows it. Patterns with more of them are left to a `CopositiveBound`, the worst of them longest;
+/// where there is too little work for that the bound is looser but a bound all the same.
 ///
 /// Deterministic: what ends the search is its work alone, so that whoever has θ and the patterns finds the same bound on the
 /// same processor.
@@ -14,13 +15,20 @@ struct ConeSpectralBound {
   private let cones: PatternCones<Double>
   /// Multiplications that all patterns share.
   var work = 100_000_000_000.0
+  /// When patterns that are still open count with σ_max.
+  private let deadline: Deadline
+  /// Those of copositive bounds, which are of dense matrices and several times as fast.
+  var denseWork = 800_000_000_000.0
 
   /// Dimensions that are searched together, the largest.
   private static var mostDimensions: Int { 6 }
+  /// Steps of a copositive bound after which the worst are chosen, and such rounds at most.
+  private static var steps: Int { 200 }
+  private static var mostRounds: Int { 20 }
 
-  init(_ strict: StrictDual) {
-    self.strict = strict
-    cones = PatternCones(strict.x, patterns: strict.patterns, outputs: 1)
+  init(_ strict: StrictDual, deadline: Deadline = .none) {
+    (self.strict, self.deadline) = (strict, deadline)
+    cones = PatternCones(strict.x, patterns: strict.patterns, outputs: 1, deadline: deadline)
   }
 
   /// The bound. Patterns whose σ_max is at most `threshold` are not looked at further.
@@ -38,9 +46,10 @@ struct ConeSpectralBound {
     }
     var level = max(threshold, reached(images, norms, above: threshold))
     guard level.isFinite, level > 0 else { return norms.reduce(0, max) }
+    let relaxed = relax(images, &norms, level: level)
     // A vertex of a search may lie above the level: then it is raised, a few times at most.
-    for attempt in 0..<4 {
-      let open = norms.indices.filter { norms[$0] > level }
+    for attempt in 0..<4 where !deadline.hasPassed {
+      let open = norms.indices.filter { norms[$0] > level && !relaxed.contains($0) }
       if open.isEmpty { break }
       var results = [Result](repeating: Result(bound: .infinity, reached: 0), count: open.count)
       results.withMutablePointer { results in
@@ -56,6 +65,44 @@ struct ConeSpectralBound {
       level = most
     }
     return norms.reduce(0, max)
+  }
+
+  /// Bounds patterns with many singular values above the level by their copositive programs, and says which; none where a
+  /// round of all of them takes more than half of the work.
+  private func relax(_ images: [Matrix<Double>], _ norms: inout [Double], level: Double) -> Set<Int> {
+    let wide = norms.indices.filter {
+      norms[$0] > level && ReducedCone.dimension(images[$0], level: level) > Self.mostDimensions
+    }
+    let round = CopositiveBound.work(steps: Self.steps, dimension: strict.x.columns)
+    guard !wide.isEmpty, round * Double(wide.count) <= denseWork / 2 else { return [] }
+    let rowNorms = strict.x.rowNorms
+    var bounds = [CopositiveBound?](repeating: nil, count: wide.count)
+    var open = Array(wide.indices)
+    var worst = Double.infinity
+    for number in 0..<Self.mostRounds {
+      let current = open
+      bounds.withMutablePointer { bounds in
+        Parallel.forEach(tiles: current.count) { tile in
+          let place = current[tile]
+          guard !deadline.hasPassed else { return }
+          if number == 0 {
+            bounds[place] = CopositiveBound(
+              strict, cones: cones, pattern: wide[place], images: images[wide[place]], rowNorms: rowNorms)
+          }
+          bounds[place]?.improve(steps: Self.steps)
+        }
+      }
+      for place in current { norms[wide[place]] = min(norms[wide[place]], bounds[place]?.bound ?? .infinity) }
+      let (last, spent) = (worst, bounds.reduce(0) { $0 + ($1?.work ?? 0) })
+      worst = wide.reduce(0) { max($0, norms[$1]) }
+      guard spent < denseWork, !deadline.hasPassed, worst > level * (1 + 1e-6),
+        worst - level < 0.99 * (last - level)
+      else {
+        break
+      }
+      open = wide.indices.filter { norms[wide[$0]] > (level + worst) / 2 }
+    }
+    return Set(wide)
   }
 
   /// The largest value that ascents reach.
@@ -89,7 +136,7 @@ struct ConeSpectralBound {
     _ i: Int, _ images: Matrix<Double>, level: Double, share: Double, mayRaise: Bool
   ) -> Result {
     guard
-      let cone = ReducedCone(strict, pattern: i, images: images, level: level, deadline: .none)
+      let cone = ReducedCone(strict, pattern: i, images: images, level: level, deadline: deadline)
     else { return Result(bound: .infinity, reached: 0) }
     let together = min(cone.dimension, Self.mostDimensions)
     let limit = Int(max(64, min(20_000, share / (30 * Double(strict.x.count)))))

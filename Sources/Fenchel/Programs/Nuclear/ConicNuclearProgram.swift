@@ -37,9 +37,10 @@ public struct ConicNuclearProgram: Sendable {
   }
 
   /// An upper bound on λ_max, tight as far as h is: Z = 0 is optimal for λ ≥ max_i h_i(−∇ℓ(0)). Or 0 where that may be rounding.
-  public func largestλ() -> Double {
+  /// Past the deadline it is that of gated networks for the patterns that are left.
+  public func largestλ(deadline: Deadline = .none) -> Double {
     let θ = relu.loss.residual(at: Matrix(relu.samples, relu.outputs))
-    let norm = dualNorm(θ: θ, above: 0)
+    let norm = dualNorm(θ: θ, above: 0, deadline: deadline)
     return StrictDual.beyondRounding(norm, θ: relu.pooling.adjoint(θ), relu.x)
   }
 }
@@ -119,9 +120,9 @@ extension ConicNuclearProgram: Certifiable {
   }
 
   /// An upper bound on max_i h_i(θ); patterns whose σ_max is at most `threshold` count with that.
-  func dualNorm(θ: Matrix<Double>, above threshold: Double) -> Double {
+  func dualNorm(θ: Matrix<Double>, above threshold: Double, deadline: Deadline = .none) -> Double {
     let strict = StrictDual(x: relu.x, patterns: relu.patterns.bits, θ: relu.pooling.adjoint(θ))
-    return ConeSpectralBound(strict).bound(above: threshold)
+    return ConeSpectralBound(strict, deadline: deadline).bound(above: threshold)
   }
 }
 

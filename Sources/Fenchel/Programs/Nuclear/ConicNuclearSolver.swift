@@ -26,6 +26,8 @@ public struct ConicNuclearSolver: Solver {
   /// Outputs v of the atoms that ascents found in a pattern last.
   private var lastOutputs: [Int: [[Double]]] = [:]
   private var tolerance: Double
+  /// Where certificates at so much smaller estimates do not suffice either, it is their bound that is short, not the point.
+  private let leastTolerance: Double
   /// 1 − cos of the angle within which neurons become one; smaller after each time that this would have cost too much.
   private var mergedAngle = 1e-2
   /// Steps in a row that gained next to nothing and found nothing new.
@@ -46,6 +48,7 @@ public struct ConicNuclearSolver: Solver {
   ) {
     precondition(!program.relu.loss.isPiecewiseLinear, "the loss has kinks: no gradient method solves this")
     (self.program, self.tolerance, self.deadline) = (program, tolerance, deadline)
+    leastTolerance = tolerance / 16
     cones = PatternCones(program.relu.x, patterns: program.relu.patterns.bits, outputs: 1, deadline: deadline)
     let (d, c) = (program.relu.features, program.relu.outputs)
     neurons = (start ?? .none(features: d, outputs: c)).normalised
@@ -72,6 +75,7 @@ public struct ConicNuclearSolver: Solver {
 
   public mutating func step() -> StepOutcome {
     while let gap = estimatedGap, tolerance > 0, gap <= tolerance { tolerance /= 4 }
+    guard tolerance >= leastTolerance else { return .stalled }
     let before = objective
     guard objective.isFinite else { return .failed }
     if neurons.count > 0 {

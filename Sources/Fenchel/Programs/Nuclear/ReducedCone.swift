@@ -36,13 +36,18 @@ struct ReducedCone {
   /// r.
   var dimension: Int { directions.rows }
 
-  /// Nil where the factorisations fail.
+  /// r: how many σ_j² exceed (1 − δ)κ.
+  static func dimension(_ images: Matrix<Double>, level: Double) -> Int {
+    ((try? SVD(images))?.values ?? []).filter { $0 * $0 > (1 - room) * level * level }.count
+  }
+
+  /// Nil where the factorisations fail, or the time is over; then solves end early, and bounds are looser.
   ///
   /// - Parameters:
   ///   - images: Gᵀ: c × d.
   init?(_ strict: StrictDual, pattern: Int, images: Matrix<Double>, level: Double, deadline: Deadline) {
     let (κ, d) = (level * level, images.columns)
-    guard κ > 0, κ.isFinite, let svd = try? SVD(images) else { return nil }
+    guard κ > 0, κ.isFinite, !deadline.hasPassed, let svd = try? SVD(images) else { return nil }
     let chosen = svd.values.indices.filter { svd.values[$0] * svd.values[$0] > (1 - Self.room) * κ }
     var e = Matrix<Double>(chosen.count, d)
     for (row, j) in chosen.enumerated() {
@@ -60,7 +65,8 @@ struct ReducedCone {
     for index in 0..<rest.count { rest.storage[index] = -rest.storage[index] }
     for a in 0..<d { rest[a, a] += κ * Self.largest }
     // They show that no eigenvalue of Q is below δκ/2 or above κ(1 + 1e-6).
-    guard let factor = PlainCholesky(q), PlainCholesky(shifted) != nil, PlainCholesky(rest) != nil,
+    guard let factor = PlainCholesky(q), !deadline.hasPassed, PlainCholesky(shifted) != nil,
+      !deadline.hasPassed, PlainCholesky(rest) != nil,
       let cholesky = try? Cholesky(q)
     else { return nil }
     var columnsOfRows = strict.x.transposed
