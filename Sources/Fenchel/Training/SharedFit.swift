@@ -22,7 +22,7 @@ struct SharedFit: Sendable {
 }
 
 extension Fitting {
-  /// Fits a ReLU network whose neurons feed all outputs, from the fit of a neighbouring λ where there is one.
+  /// Fits a ReLU network whose neurons feed all outputs, over the patterns and from the fit of a neighbouring λ where there is one.
   ///
   /// Patterns that are to be refined are those of the network with separate outputs at the same λ, at which the search begins:
   /// the result is never worse than that network.
@@ -55,8 +55,8 @@ extension Fitting {
   private func sharedStart(
     after earlier: SharedFit?, _ deadline: Deadline
   ) throws -> (TwoLayerProgram, SharedNeurons?, λMax: Double) {
-    if let earlier { return (earlier.program.relu, earlier.solution.point.neurons, earlier.λMax) }
     guard case .refine = settings.patterns else {
+      if let earlier { return (earlier.program.relu, earlier.solution.point.neurons, earlier.λMax) }
       let unit = try program(fixedPatterns(deadline), λ: 1)
       try checkMemory(ConicNuclearProgram(unit))
       return (unit, nil, ConicNuclearProgram(unit).largestλ(deadline: deadline))

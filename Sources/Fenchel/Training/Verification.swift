@@ -202,6 +202,9 @@ private func falseStatements(
     check("the accuracy on the training data", report.train.accuracy, scores.accuracy),
     check("the error on the training data", report.train.rmse, scores.rmse),
   ].compactMap { $0 }
+  if report.model != report.settings.model {
+    found.append("the model is \(report.settings.model.rawValue), not \(report.model.rawValue)")
+  }
   if let penalty = report.penalty, !(penalty.bound <= recomputed.dual + 1e-9 * max(1, abs(recomputed.primal)))
   {
     found.append("the bound of the penalised program is not shown by the file's multipliers")

@@ -92,9 +92,11 @@ struct ReportText {
   private var certificate: String? {
     guard let proof = report.certificate else { return nil }
     let patterns = report.patterns.map { "\($0.count) patterns" }
+    // Without a bias no gate can be moved off the samples that it meets, whose pattern no open cell need have.
+    let mayMeetSamples = report.model.hasPatterns && !report.model.hasCones && !report.settings.bias
     let scope =
       proof.scope == .exact
-      ? "for networks of any width"
+      ? "for networks of any width" + (mayMeetSamples ? " whose gates meet no sample" : "")
         + (report.outputs > 1 && report.model.hasCones ? ", a neuron feeding one output" : "")
         + (patterns.map { " (all \($0))" } ?? "")
       : "for these \(patterns ?? "patterns") only"

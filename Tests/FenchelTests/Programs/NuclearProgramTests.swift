@@ -116,6 +116,18 @@ struct NuclearProgramTests {
     }
   }
 
+  @Test("a path refines the patterns of ReLU networks at every λ")
+  func refinedPath() throws {
+    let data = try Schema(inferredFrom: Table.read("iris")).dataset(from: Table.read("iris"))
+    var settings = TrainingSettings()
+    settings.outputs = .nuclear
+    let path = try Fenchel.path(data, settings: settings, ratios: [0.5, 0.01])
+    settings.lambda = .ratio(0.01)
+    let single = try train(data, settings: settings).report.network.objective
+    let last = try #require(path.report.points.last)
+    #expect(abs(last.network.objective - single) <= 1e-3 * single)
+  }
+
   @Test("train, verify, and what is refused")
   func training() throws {
     let data = try Schema(inferredFrom: Table.read("iris")).dataset(from: Table.read("iris"))
@@ -132,6 +144,10 @@ struct NuclearProgramTests {
       // Read as a program of separate groups, neither value nor bound is the same.
       var forged = result.model
       forged.report.settings.outputs = nil
+      #expect(try !verify(forged, data: data).agrees)
+      // The report names another model than the settings.
+      forged = result.model
+      forged.report.settings.model = .relu
       #expect(try !verify(forged, data: data).agrees)
     }
     let path = try Fenchel.path(data, settings: settings, ratios: [0.3, 0.1])

@@ -48,22 +48,28 @@ public struct ConicNuclearSolver: Solver {
   ) {
     precondition(!program.relu.loss.isPiecewiseLinear, "the loss has kinks: no gradient method solves this")
     (self.program, self.tolerance, self.deadline) = (program, tolerance, deadline)
-    leastTolerance = tolerance / 16
+    leastTolerance = tolerance / 4
     cones = PatternCones(program.relu.x, patterns: program.relu.patterns.bits, outputs: 1, deadline: deadline)
     let (d, c) = (program.relu.features, program.relu.outputs)
     neurons = (start ?? .none(features: d, outputs: c)).normalised
     θ = Matrix(program.relu.samples, c)
     (objective, best) = (.infinity, (-.infinity, θ))
     evaluate()
+    let zero = SharedNeurons.none(features: d, outputs: c)
+    if !(objective <= value(of: zero).objective) {
+      neurons = zero
+      evaluate()
+    }
   }
 
-  /// Bytes that solving the program takes, about, beside X: two copies of it, one of them transposed, for each thread in the
-  /// certificate; the images of all patterns; activations of as many neurons as patterns or three an output and sample.
+  /// Bytes that solving the program takes, about, beside X: two copies of it, one of them transposed, and a dozen matrices of order d
+  /// for each thread in the certificate; the images of all patterns; activations of as many neurons as patterns or three an
+  /// output and sample.
   public static func bytes(_ program: ConicNuclearProgram) -> Int {
     let relu = program.relu
     let (n, d, c) = (Double(relu.rows), Double(relu.features), Double(relu.outputs))
     let p = Double(relu.patterns.count)
-    let copies = 3 * (Double(Parallel.threads) + 1) * n * d
+    let copies = 3 * (Double(Parallel.threads) + 1) * n * d + 12 * Double(Parallel.threads) * d * d
     let neurons = 2 * p
     let numbers = copies + p * c * d + 8 * n * c + neurons * (4 * n + 10 * (d + c) + d * min(n, d) / 2)
     return Int(min(8 * numbers + n * p / 4, 1e17))
