@@ -233,6 +233,14 @@ import Testing
         "cv", "data.csv", "--models", "relu,gated-relu", "--precision", "float", "--folds", "2", "--ratios",
         "0.5", "--patterns", "5", "-o", "m")
       #expect(both.code == 0, "\(both.error)")
+      // So are the options of single programs for those that take them.
+      let kernels = try tool.run(
+        "cv", "data.csv", "--models", "quadratic,gated-cnn", "--kernel", "1", "--folds", "2", "--ratios",
+        "0.5",
+        "--patterns", "5", "-o", "m")
+      #expect(kernels.code == 0, "\(kernels.error)")
+      let refused = try tool.run("cv", "data.csv", "--models", "relu,quadratic", "--kernel", "1", "-o", "m")
+      #expect(refused.code == 2 && refused.error.contains("the models relu, quadratic"), "\(refused.error)")
     }
   }
 }

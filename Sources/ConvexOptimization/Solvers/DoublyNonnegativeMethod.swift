@@ -13,7 +13,6 @@ import LinearAlgebra
 /// as in another, some hundred steps find the first two digits for cones however narrow; U and M come to full accuracy slowly.
 /// Cost of a step: 4kd² + 4k²d + 25d³ for k rows in dimension d. Held: 3k² + 12d² numbers.
 package struct DoublyNonnegativeMethod: Sendable {
-  private let s: Matrix<Double>
   /// T: d × d.
   private let metric: Matrix<Double>
   /// TᵀST/‖TᵀST‖ and TᵀT/‖TᵀT‖.
@@ -64,7 +63,7 @@ package struct DoublyNonnegativeMethod: Sendable {
     guard objectiveScale > 0, objectiveScale.isFinite else { return nil }
     objective.scale(by: 1 / objectiveScale)
     trace.scale(by: 1 / StrictArithmetic.norm(trace.storage))
-    (self.s, self.objective, self.trace) = (s, objective, trace)
+    (self.objective, self.trace) = (objective, trace)
     rows = matrixProduct(a, metric)
     rows.scale(by: rowScale)
     guard let system = System(rows: rows, trace: trace) else { return nil }

@@ -77,46 +77,46 @@ struct ProgramOptions: ParsableArguments {
     }
   }
 
-  /// Puts the options into the settings; those that the model does not take are errors.
-  func apply(to settings: inout TrainingSettings) throws {
-    guard coefficients == nil || settings.model == .polynomial else {
-      throw UsageError(
-        "--coefficients is not for the model \(settings.model.rawValue); take --model polynomial")
+  /// Puts the options into the settings; those that none of the models takes which are trained with them are errors.
+  func apply(to settings: inout TrainingSettings, models: [ModelKind]) throws {
+    func refuse(_ option: String, for taker: ModelKind, _ more: String = "") throws {
+      guard !models.contains(taker) else { return }
+      throw UsageError("--\(option) is \(Self.notFor(models)); take --model \(taker.rawValue)\(more)")
     }
-    guard normalise == nil || settings.model == .batchNorm else {
-      throw UsageError("--normalise is not for the model \(settings.model.rawValue); take --model batch-norm")
-    }
+    if coefficients != nil { try refuse("coefficients", for: .polynomial) }
+    if normalise != nil { try refuse("normalise", for: .batchNorm) }
     settings.normalisation = normalise
-    try refusePatches(settings.model)
-    settings.convolution = settings.model.hasKernel ? try patches() : nil
-    guard subnetwork == nil && columns == nil || settings.model == .threeLayer else {
-      throw UsageError(
-        "--\(subnetwork == nil ? "columns" : "subnetwork") is not for the model \(settings.model.rawValue); take "
-          + "--model three-layer")
-    }
+    try refusePatches(models)
+    settings.convolution = models.contains(where: \.hasKernel) ? try patches() : nil
+    if subnetwork != nil { try refuse("subnetwork", for: .threeLayer) }
+    if columns != nil { try refuse("columns", for: .threeLayer) }
     settings.subnetwork =
-      settings.model == .threeLayer ? subnetwork ?? TrainingSettings.defaultSubnetwork : nil
+      models.contains(.threeLayer) ? subnetwork ?? TrainingSettings.defaultSubnetwork : nil
     settings.columns = columns
-    guard !penaltyForm || settings.model == .threeLayer else {
-      throw UsageError(
-        "--penalty-form is not for the model \(settings.model.rawValue); take --model three-layer, of which --subnetwork 1 "
-          + "is the ReLU network of two layers")
+    if penaltyForm {
+      try refuse(
+        "penalty-form", for: .threeLayer, ", of which --subnetwork 1 is the ReLU network of two layers")
     }
     guard !penaltyForm || columns != .frobenius else {
       throw UsageError("--penalty-form is for --columns unit, not for frobenius")
     }
     settings.penalty = penaltyForm ? ConePenalty(weight: penaltyWeight) : nil
-    settings.coefficients = settings.model == .polynomial ? try polynomial() ?? .nearReLU : nil
+    settings.coefficients = models.contains(.polynomial) ? try polynomial() ?? .nearReLU : nil
   }
 
-  private func refusePatches(_ model: ModelKind) throws {
-    guard !model.hasKernel else { return }
+  private static func notFor(_ models: [ModelKind]) -> String {
+    let names = models.map(\.rawValue).joined(separator: ", ")
+    return "not for the \(models.count == 1 ? "model" : "models") \(names)"
+  }
+
+  private func refusePatches(_ models: [ModelKind]) throws {
+    guard !models.contains(where: \.hasKernel) else { return }
     let given = [
       ("kernel", kernel != nil), ("stride", stride != nil), ("padding", padding != nil),
       ("channels", channels != nil), ("pooling", pooling != nil),
     ]
     guard let option = given.first(where: \.1)?.0 else { return }
-    throw UsageError("--\(option) is not for the model \(model.rawValue); take --model cnn or gated-cnn")
+    throw UsageError("--\(option) is \(Self.notFor(models)); take --model cnn or gated-cnn")
   }
 
   private func patches() throws -> PatchSettings {

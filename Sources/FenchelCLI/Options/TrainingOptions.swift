@@ -139,7 +139,8 @@ struct TrainingOptions: ParsableArguments {
     settings.lossParameters = try lossParameters(of: loss ?? start?.model.report.loss)
     settings.lambda = lambda.map { .value($0) } ?? .ratio(lambdaRatio ?? 0.01)
     settings.patterns = try patternChoice()
-    try programs.apply(to: &settings)
+    let models = compared ?? [model]
+    try programs.apply(to: &settings, models: models)
     guard outputs == .groups || [.relu, .gatedReLU].contains(model) else {
       throw UsageError(
         "--outputs nuclear is not for the model \(model.rawValue); take --model relu or gated-relu")
@@ -149,7 +150,6 @@ struct TrainingOptions: ParsableArguments {
     settings.tolerance = tolerance
     settings.bias = bias
     settings.standardise = standardise
-    let models = compared ?? [model]
     guard precision != .float || !models.allSatisfy(\.isDoubleAlone) else {
       let names = models.map(\.rawValue).joined(separator: ", ")
       throw UsageError(
