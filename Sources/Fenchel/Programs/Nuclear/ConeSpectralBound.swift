@@ -14,11 +14,11 @@ struct ConeSpectralBound {
   private let strict: StrictDual
   private let cones: PatternCones<Double>
   /// Multiplications that all patterns share.
-  var work = 100_000_000_000.0
+  private static var work: Double { 1e11 }
+  /// The same of copositive bounds, which are products of dense matrices and several times as fast.
+  private static var denseWork: Double { 8e11 }
   /// When patterns that are still open count with σ_max.
   private let deadline: Deadline
-  /// Those of copositive bounds, which are of dense matrices and several times as fast.
-  var denseWork = 800_000_000_000.0
 
   /// Dimensions that are searched together, the largest.
   private static var mostDimensions: Int { 6 }
@@ -56,7 +56,7 @@ struct ConeSpectralBound {
         Parallel.forEach(tiles: open.count) { tile in
           let i = open[tile]
           results[tile] = settle(
-            i, images[i], level: level, share: work / Double(open.count), mayRaise: attempt < 3)
+            i, images[i], level: level, share: Self.work / Double(open.count), mayRaise: attempt < 3)
         }
       }
       let most = results.reduce(0) { max($0, $1.reached) }
@@ -74,7 +74,7 @@ struct ConeSpectralBound {
       norms[$0] > level && ReducedCone.dimension(images[$0], level: level) > Self.mostDimensions
     }
     let round = CopositiveBound.work(steps: Self.steps, dimension: strict.x.columns)
-    guard !wide.isEmpty, round * Double(wide.count) <= denseWork / 2 else { return [] }
+    guard !wide.isEmpty, round * Double(wide.count) <= Self.denseWork / 2 else { return [] }
     let rowNorms = strict.x.rowNorms
     var bounds = [CopositiveBound?](repeating: nil, count: wide.count)
     var open = Array(wide.indices)
@@ -95,14 +95,14 @@ struct ConeSpectralBound {
       for place in current { norms[wide[place]] = min(norms[wide[place]], bounds[place]?.bound ?? .infinity) }
       let (last, spent) = (worst, bounds.reduce(0) { $0 + ($1?.work ?? 0) })
       worst = wide.reduce(0) { max($0, norms[$1]) }
-      guard spent < denseWork, !deadline.hasPassed, worst > level * (1 + 1e-6),
+      guard spent < Self.denseWork, !deadline.hasPassed, worst > level * (1 + 1e-6),
         worst - level < 0.99 * (last - level)
       else {
         break
       }
       open = wide.indices.filter { norms[wide[$0]] > (level + worst) / 2 }
     }
-    return Set(wide)
+    return Set(wide.indices.filter { bounds[$0]?.bound.isFinite == true }.map { wide[$0] })
   }
 
   /// The largest value that ascents reach.
