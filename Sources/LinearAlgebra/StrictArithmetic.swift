@@ -26,14 +26,20 @@ public enum StrictArithmetic {
   public static func norm(_ x: [Double]) -> Double {
     let largest = x.reduce(0) { $1.isNaN ? $1 : max($0, abs($1)) }
     guard largest > 0, largest.isFinite else { return largest }
-    let scale = Double(sign: .plus, exponent: -largest.exponent, significand: 1)
     let (low, high) = (largest < 0x1p-1000, largest > 0x1p1000)
     if low || high {  // 2^∓exponent may itself leave the range: two steps
       let half = low ? 0x1p600 : 0x1p-600
       return norm(x.map { $0 * half }) / half
     }
+    let scale = inversePower(largest)
     let scaled = x.map { $0 * scale }
     return dot(scaled, scaled).squareRoot() / scale
+  }
+
+  /// The power of two that brings a positive size near 1, which rounds no product; within 2^±1000, so that it is a normal
+  /// number itself.
+  public static func inversePower(_ size: Double) -> Double {
+    Double(sign: .plus, exponent: -max(-1000, min(1000, size.exponent)), significand: 1)
   }
 
   /// ⟨A, B⟩ = Σ a_ij b_ij.

@@ -137,8 +137,9 @@ package struct ActiveSet<Element: Scalar>: ~Copyable {
     }
     let limit = 4 * additionsPerPass + 8
     guard candidates.count > limit else { return }
-    candidates.sort { excess[$0] > excess[$1] || (excess[$0] == excess[$1] && $0 < $1) }
-    candidates.removeLast(candidates.count - limit)
+    excess.withPointer { excess in
+      candidates.keepFirst(limit) { excess[$0] > excess[$1] || (excess[$0] == excess[$1] && $0 < $1) }
+    }
   }
 
   /// Computes `excess` from the residual.

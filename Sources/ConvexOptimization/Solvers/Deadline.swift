@@ -40,6 +40,13 @@ extension Limits {
   /// The deadline of a run that starts now.
   public var deadline: Deadline { Deadline(in: seconds, cancellation: cancellation) }
 
+  /// These limits with the time that is left until a deadline.
+  package func until(_ deadline: Deadline) -> Limits {
+    var rest = self
+    rest.seconds = deadline.secondsLeft
+    return rest
+  }
+
   /// Why a run of these limits must end now, given its deadline; nil where it may go on.
   package func interruption(at deadline: Deadline) -> Status? {
     guard deadline.hasPassed else { return nil }

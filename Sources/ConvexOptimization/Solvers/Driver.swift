@@ -90,7 +90,8 @@ public struct Solution<Point: Sendable>: Sendable {
 
 /// Runs a solver on a problem until the problem's own certificate reaches the tolerance, or a limit ends it.
 ///
-/// Of all certified points the one with the least primal is returned, and the one with the largest dual.
+/// Of all certified points the one with the least primal is returned, and the one with the largest dual. The last certificate
+/// of a run that was interrupted takes about a second, or after a time limit a tenth of it.
 public func drive<S: Solver, Problem: Certifiable>(
   _ solver: inout S, on problem: Problem, limits: Limits, phase: String, progress: ProgressHandler? = nil
 ) -> Solution<S.Point> where Problem.Point == S.Point {
@@ -101,12 +102,23 @@ public func drive<S: Solver, Problem: Certifiable>(
     certificate: Certificate(primal: .infinity, dual: -.infinity, scope: .restricted), status: .solved,
     iterations: 0, seconds: 0)
   var sinceCertificate = 1
-  func certify() {
+  func certify(inSeconds seconds: Double? = nil) {
     sinceCertificate = 0
-    best.keepBetter(solver.point, problem.certificate(at: solver.point))
+    let point = solver.point
+    best.keepBetter(
+      point,
+      seconds.map { problem.certificate(at: point, inSeconds: $0) } ?? problem.certificate(at: point))
   }
   func finish(_ status: Status) -> Solution<S.Point> {
-    if sinceCertificate > 0 { certify() }
+    if sinceCertificate > 0 {
+      let patience: Double? =
+        switch status {
+        case .cancelled: 1
+        case .stoppedAtLimit(.time): max(1, start.duration(to: clock.now).seconds / 10)
+        default: nil
+        }
+      certify(inSeconds: patience)
+    }
     best.status = best.certificate.relativeGap <= limits.tolerance ? .solved : status
     best.seconds = start.duration(to: clock.now).seconds
     return best
@@ -123,7 +135,8 @@ public func drive<S: Solver, Problem: Certifiable>(
     if outcome != .advanced || sinceCertificate >= limits.certificateInterval {
       certify()
       if outcome == .stalled || outcome == .failed {
-        return finish(outcome == .failed ? .numericalFailure : .stalled)
+        let interruption = limits.interruption(after: start.duration(to: clock.now).seconds)
+        return finish(outcome == .failed ? .numericalFailure : interruption ?? .stalled)
       }
     }
     progress?(

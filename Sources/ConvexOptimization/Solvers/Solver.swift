@@ -33,4 +33,13 @@ public protocol Certifiable {
   associatedtype Point
   /// The certificate at `point`, computed in Double by code that shares nothing with any solver.
   func certificate(at point: Point) -> Certificate
+  /// The same in about so many seconds, at the end of a run that was interrupted: its lower bound may be weaker, and holds. By
+  /// default the certificate above, for problems in which it is no search that takes the time.
+  func certificate(at point: Point, inSeconds seconds: Double) -> Certificate
+}
+
+extension Certifiable {
+  public func certificate(at point: Point, inSeconds seconds: Double) -> Certificate {
+    certificate(at: point)
+  }
 }

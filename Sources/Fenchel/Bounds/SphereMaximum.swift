@@ -19,8 +19,8 @@ package struct SphereMaximum {
     guard size.isFinite, linear.allSatisfy({ !$0.isNaN }), quadratic.storage.allSatisfy({ !$0.isNaN })
     else { return .infinity }
     guard size > 0 else { return 0 }
-    // Powers of two round nothing; entries that vanish beside the largest only leave a tiny room.
-    let scale = Double(sign: .plus, exponent: -max(-1000, min(1000, size.exponent)), significand: 1)
+    // Entries that vanish beside the largest only leave a tiny room.
+    let scale = StrictArithmetic.inversePower(size)
     var scaled = quadratic
     scaled.scale(by: scale)
     let problem = SphereMaximum(linear: linear.map { scale * $0 }, quadratic: scaled)
@@ -31,25 +31,31 @@ package struct SphereMaximum {
   /// Another such bound, to a few units in the last place of ‖Q‖ + ‖b‖ where `upperBound` gives way by some 1e-9 of it near
   /// bᵀv = 0 for the top eigenvector v: ρ + μ for [ρI − Q, −½b; −½bᵀ, μ] ⪰ 0, which a shifted Cholesky factorisation
   /// proves. Cost d³ a few times.
-  package var sharpUpperBound: Double {
-    let spread = StrictArithmetic.norm(quadratic.storage) + StrictArithmetic.norm(linear)
+  package var sharpUpperBound: Double { sharpUpperBound(at: nil) }
+
+  /// The same from multipliers that are known to be good; without them an eigendecomposition finds them.
+  package func sharpUpperBound(at known: SphereMultipliers?) -> Double {
+    let spread = self.spread
     guard spread.isFinite else { return .infinity }
     guard spread > 0 else { return 0 }
-    guard let (ρ, μ) = sharpMultipliers(spread) else { return .infinity }
-    let d = linear.count
+    guard let multipliers = known ?? self.multipliers else { return .infinity }
+    let (ρ, μ, d) = (multipliers.ρ, multipliers.μ, linear.count)
     var form = Matrix<Double>(d + 1, d + 1)
     for a in 0..<d {
       for b in 0..<d { form[a, b] = -quadratic[a, b] }
       (form[a, d], form[d, a]) = (-linear[a] / 2, -linear[a] / 2)
     }
+    let trace = (0..<d).reduce(μ) { $0 + abs(ρ - quadratic[$1, $1]) }
     // What a factorisation that ends may have rounded (Higham 2002, thm 10.7), the diagonal included.
-    let rounding = 8 * Double(d + 4) * Double.ulpOfOne
+    let relative = 8 * Double(d + 4) * Double.ulpOfOne
     var slack = 8 * Double.ulpOfOne * spread
     while slack <= spread {
-      let trace = (0..<d).reduce(2 * slack + μ) { $0 + abs(ρ - quadratic[$1, $1]) + slack }
+      let rounding = relative * (trace + Double(d + 2) * slack + abs(ρ))
+      // A smaller slack than its own rounding proves nothing.
+      slack = max(slack, rounding)
       var shifted = form
-      for a in 0..<d { shifted[a, a] += ρ + slack - rounding * (trace + abs(ρ)) }
-      shifted[d, d] = μ + slack - rounding * (trace + abs(ρ))
+      for a in 0..<d { shifted[a, a] += ρ + slack - rounding }
+      shifted[d, d] = μ + slack - rounding
       if PlainCholesky(shifted) != nil { return (ρ + μ + 2 * slack) + 4 * Double.ulpOfOne * (abs(ρ) + μ) }
       slack *= 4
     }
@@ -58,13 +64,15 @@ package struct SphereMaximum {
 
   /// The maximum as Double finds it, without proof.
   package var estimate: Double {
-    let spread = StrictArithmetic.norm(quadratic.storage) + StrictArithmetic.norm(linear)
-    guard spread > 0, let (ρ, μ) = sharpMultipliers(spread) else { return 0 }
-    return ρ + μ
+    guard spread > 0, let multipliers else { return 0 }
+    return multipliers.ρ + multipliers.μ
   }
 
+  /// ‖Q‖ + ‖b‖.
+  private var spread: Double { StrictArithmetic.norm(quadratic.storage) + StrictArithmetic.norm(linear) }
+
   /// ρ and μ = ¼ bᵀ(ρI − Q)⁻¹b at the best ρ, by bisection between the bounds that the top eigenvector and all of b give.
-  private func sharpMultipliers(_ spread: Double) -> (ρ: Double, μ: Double)? {
+  package var multipliers: SphereMultipliers? {
     guard let eigen = try? SymmetricEigen(quadratic), let top = eigen.values.last else { return nil }
     let parts = linear.indices.map { StrictArithmetic.dot(eigen.vectorsTransposed.row($0), linear) / 2 }
     let gaps = eigen.values.map { top - $0 }
@@ -78,13 +86,13 @@ package struct SphereMaximum {
       }
     }
     var (low, high) = (least, max(2 * least, StrictArithmetic.norm(parts)))
-    if sum(low, 2) <= 1 { return (top + low, sum(low, 1)) }
+    if sum(low, 2) <= 1 { return SphereMultipliers(ρ: top + low, μ: sum(low, 1)) }
     for _ in 0..<200 {
       let middle = low + (high - low) / 2
       guard middle > low, middle < high else { break }
       if sum(middle, 2) > 1 { low = middle } else { high = middle }
     }
-    return (top + high, sum(high, 1))
+    return SphereMultipliers(ρ: top + high, μ: sum(high, 1))
   }
 
   /// The best ρ.
@@ -140,44 +148,8 @@ package struct SphereMaximum {
   }
 }
 
-/// A = L Lᵀ by plain loops; nil where A is not positive definite.
-struct PlainCholesky {
-  private var l: Matrix<Double>
-
-  init?(_ a: Matrix<Double>) {
-    let d = a.rows
-    l = a
-    for j in 0..<d {
-      for i in j..<d {
-        var sum = l[i, j]
-        for k in 0..<j { sum -= l[i, k] * l[j, k] }
-        if i == j {
-          guard sum > 0, sum.isFinite else { return nil }
-          l[j, j] = sum.squareRoot()
-        } else {
-          l[i, j] = sum / l[j, j]
-        }
-      }
-    }
-  }
-
-  /// L⁻¹b.
-  func halfSolve(_ b: [Double]) -> [Double] {
-    var x = b
-    for i in 0..<l.rows {
-      for k in 0..<i { x[i] -= l[i, k] * x[k] }
-      x[i] /= l[i, i]
-    }
-    return x
-  }
-
-  func solve(_ b: [Double]) -> [Double] {
-    let d = l.rows
-    var x = halfSolve(b)
-    for i in stride(from: d - 1, through: 0, by: -1) {
-      for k in i + 1..<d { x[i] -= l[k, i] * x[k] }
-      x[i] /= l[i, i]
-    }
-    return x
-  }
+/// ρ of the constraint ‖w‖² = 1, and the μ that [ρI − Q, −½b; −½bᵀ, μ] ⪰ 0 needs.
+package struct SphereMultipliers: Sendable {
+  var ρ: Double
+  var μ: Double
 }

@@ -23,8 +23,8 @@ public struct TwoLayerProgram: Sendable {
   /// The loss by name, with its parameters.
   public let kind: LossKind
   public let parameters: LossParameters
-  public let λ: Double
-  public let patterns: ActivationPatterns
+  public private(set) var λ: Double
+  public private(set) var patterns: ActivationPatterns
   /// Whether the groups are confined to the cones of their patterns (ReLU) or free (gated ReLU).
   public let isConstrained: Bool
 
@@ -45,6 +45,21 @@ public struct TwoLayerProgram: Sendable {
     self.λ = λ
     self.patterns = patterns
     self.isConstrained = isConstrained
+  }
+
+  /// The same program with another λ. Throws where that is not positive and finite.
+  public func with(λ: Double) throws(ProgramError) -> TwoLayerProgram {
+    guard λ > 0, λ.isFinite else { throw .regularisation(λ) }
+    var program = self
+    program.λ = λ
+    return program
+  }
+
+  /// The program over the patterns with the given indices, in that order.
+  public func selecting(patterns indices: [Int]) -> TwoLayerProgram {
+    var program = self
+    program.patterns = patterns.selecting(indices)
+    return program
   }
 
   public var samples: Int { loss.samples }

@@ -21,7 +21,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
   ///   - program: its loss is not piecewise linear.
   ///   - tolerance: relative gap at which the solver asks for a certificate.
   ///   - start: a point of the program to begin at, feasible; nil begins at 0.
-  ///   - deadline: when projections on cones end, and with them the step that asked for them, which is given up.
+  ///   - deadline: when projections on cones and factorisations end, and with them the step that asked for them, which is given
+  ///     up.
   /// - Throws: `LossError` where targets or weights leave the loss's domain in working precision.
   public init(
     _ program: TwoLayerProgram, tolerance: Double, method: Method = .automatic,
@@ -70,7 +71,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
       cones = NormedCones(x, gates: bits.transposed, factors: factors, outputs: c, deadline: deadline)
     }
     let problem = GroupLassoProblem(
-      map: map, loss: loss, λ: Element(program.λ), cones: cones, metric: coordinates?.metric())
+      map: map, loss: loss, λ: Element(program.λ), cones: cones, metric: coordinates?.metric(),
+      deadline: deadline)
     solver = GroupLassoSolver(
       problem, tolerance: Element(tolerance), method: method,
       start: start.map { Self.start($0, in: coordinates, signs: signs, outputs: c) })

@@ -303,7 +303,8 @@ public struct PatternRefinement {
     solution.dualPoint = solution.point
     // A run that was stopped, or may be out of time, waits for few multipliers: without them the bound is weaker, and holds.
     let isHurried = limits.seconds != nil || limits.cancellation?.isRequested == true
-    let work = isHurried ? 10_000_000_000 : TwoLayerProgram.certificateWork
+    let work =
+      isHurried ? TwoLayerProgram.certificateWork(inSeconds: 1) : TwoLayerProgram.certificateWork
     solution.certificate = Certificate(
       primal: program.strictObjective(at: solution.point), dual: program.dualBound(θ: θ, work: work).value,
       scope: program.patterns.isExact ? .exact : .restricted)

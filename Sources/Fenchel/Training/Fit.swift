@@ -63,10 +63,8 @@ public struct Fitting {
     }
     let λMax = try earlier?.λMax ?? largestUsefulλ(patterns, deadline)
     let program = try program(patterns, λ: λ(λMax))
-    var limits = limits
-    limits.seconds = deadline.secondsLeft
     let solving = ProgramSolving(
-      solver: settings.solver, precision: settings.precision, limits: limits,
+      solver: settings.solver, precision: settings.precision, limits: limits.until(deadline),
       maximumBytes: settings.memoryLimit, progress: progress)
     let solution = try solving.solve(program, from: earlier?.solution.point)
     return Fit(
@@ -117,11 +115,13 @@ public struct Fitting {
     }
   }
 
+  /// As many as half of the time that is left allows.
   private func sampledPatterns(
     _ count: Int, _ deadline: Deadline
   ) throws(PatternError) -> ActivationPatterns {
     try .sampled(
-      problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit, deadline: deadline)
+      problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit,
+      deadline: deadline.after(0.5))
   }
 
   /// Patterns sampled where nothing else is said of gated networks, for which refinement means nothing (their patterns are

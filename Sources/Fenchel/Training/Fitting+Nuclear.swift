@@ -13,8 +13,7 @@ extension Fitting {
     let λMax = earlier?.λMax ?? NuclearProgram(unit).largestλ()
     let program = NuclearProgram(
       try program(unit.patterns, λ: settings.lambda.value(largest: λMax)))
-    var limits = limits
-    limits.seconds = deadline.secondsLeft
+    var limits = limits.until(deadline)
     limits.certificateInterval = .max  // the solver knows its own gap
     let usesFloat =
       settings.precision == .float && ProgramSolving.fitsFloat(problem.x, problem.loss, λ: program.λ)

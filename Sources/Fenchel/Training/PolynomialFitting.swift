@@ -47,12 +47,14 @@ public struct PolynomialFitting {
     guard [.auto, .fista].contains(settings.solver) else {
       throw TrainingError.solverOfModel(settings.solver, settings.model)
     }
-    let (λMax, seconds) = try timed { try earlier?.λMax ?? largestλ() }
-    let program = try program(λ: settings.lambda.value(largest: λMax))
     var limits = Limits(
       tolerance: settings.tolerance, maximumIterations: 100_000, seconds: settings.timeLimit,
       cancellation: cancellation)
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    let deadline = limits.deadline
+    let unit = try earlier?.program ?? unitProgram()
+    let λMax = earlier?.λMax ?? unit.largestλ()
+    let program = try unit.with(λ: settings.lambda.value(largest: λMax))
+    limits = limits.until(deadline)
     limits.certificateInterval = .max  // the solver knows its own gap
     let usesFloat =
       settings.precision == .float && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
@@ -63,16 +65,13 @@ public struct PolynomialFitting {
       program: program, solution: solution, λMax: λMax, precision: limits.precision(inFloat: usesFloat))
   }
 
-  private func largestλ() throws -> Double {
-    let program = try program(λ: 1)
-    try checkMemory(program, Double.self)
-    return program.largestλ()
-  }
-
-  private func program(λ: Double) throws -> PolynomialProgram {
-    try PolynomialProgram(
-      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
+  /// The program at λ = 1.
+  private func unitProgram() throws -> PolynomialProgram {
+    let program = try PolynomialProgram(
+      x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: 1,
       activation: settings.activation)
+    try checkMemory(program, Double.self)
+    return program.findingRowSpace()
   }
 
   private func drive<Element: Scalar>(

@@ -33,15 +33,14 @@ extension Fitting {
       if let earlier { return (earlier.program, earlier.fit.λMax) }
       let plain = try program(fixedPatterns(deadline), λ: 1)
       try checkMemory(plain)
-      let unit = try PostNormalisationProgram(plain)
+      let unit = try PostNormalisationProgram(plain, deadline: deadline)
       return (unit, unit.largestλ())
     }()
     let normalised = try unit.regularised(by: settings.lambda.value(largest: λMax))
-    var limits = limits
-    limits.seconds = deadline.secondsLeft
-    limits.certificateInterval = .max  // the solver knows its own gap
     var solver = try TwoLayerSolver<Double>(
-      normalised, tolerance: limits.tolerance, method: method, deadline: limits.deadline)
+      normalised, tolerance: limits.tolerance, method: method, deadline: deadline)
+    var limits = limits.until(deadline)
+    limits.certificateInterval = .max  // the solver knows its own gap
     let solution = drive(
       &solver, on: normalised, limits: limits, phase: "group lasso", progress: progress)
     return PostNormalisedFit(

@@ -113,9 +113,10 @@ struct ProgramSolving {
     let method = solver.groupLassoMethod
     let bytes = TwoLayerSolver<Element>.bytes(program, method: method)
     guard bytes <= maximumBytes else { throw ProgramError.memory(needed: bytes, limit: maximumBytes) }
+    let deadline = limits.deadline
     var solver = try TwoLayerSolver<Element>(
-      program, tolerance: limits.tolerance, method: method, start: start, deadline: limits.deadline)
-    var limits = limits
+      program, tolerance: limits.tolerance, method: method, start: start, deadline: deadline)
+    var limits = limits.until(deadline)
     limits.certificateInterval = .max  // the solver knows its own gap, and a certificate prices every group
     return ConvexOptimization.drive(
       &solver, on: program, limits: limits, phase: "group lasso", progress: progress)

@@ -41,11 +41,10 @@ extension Fitting {
     let program = ConicNuclearProgram(
       try program(unit.patterns, λ: settings.lambda.value(largest: λMax)))
     try checkMemory(program)
-    var limits = limits
-    limits.seconds = deadline.secondsLeft
-    limits.certificateInterval = .max  // the solver has an idea of its own gap
     var solver = ConicNuclearSolver(
-      program, tolerance: limits.tolerance, start: start, deadline: limits.deadline)
+      program, tolerance: limits.tolerance, start: start, deadline: deadline)
+    var limits = limits.until(deadline)
+    limits.certificateInterval = .max  // the solver has an idea of its own gap
     let solution = drive(
       &solver, on: program, limits: limits, phase: "conditional gradient", progress: progress)
     return SharedFit(program: program, solution: solution, λMax: λMax)

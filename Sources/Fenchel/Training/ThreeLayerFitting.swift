@@ -91,12 +91,11 @@ public struct ThreeLayerFitting {
     }
     let λMax = try earlier?.λMax ?? self.program(patterns, λ: 1).largestλ(deadline: deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
-    var limits = self.limits
-    limits.seconds = deadline.secondsLeft
-    limits.certificateInterval = .max  // the solver knows its own gap
     var solver = ThreeLayerSolver(
       program, tolerance: limits.tolerance, method: settings.solver.groupLassoMethod,
-      start: earlier?.solution.point, deadline: limits.deadline)
+      start: earlier?.solution.point, deadline: deadline)
+    var limits = limits.until(deadline)
+    limits.certificateInterval = .max  // the solver knows its own gap
     let solution = drive(&solver, on: program, limits: limits, phase: "cone program", progress: progress)
     return ThreeLayerFit(program: program, solution: solution, λMax: λMax)
   }
@@ -107,10 +106,10 @@ public struct ThreeLayerFitting {
       throw TrainingError.penaltyForm("first layers in the Frobenius ball (--columns frobenius)")
     }
     let deadline = limits.deadline
-    let patterns = try fixedPatterns(after: earlier, deadline) ?? sampledPatterns(Self.defaultSample)
+    let patterns =
+      try fixedPatterns(after: earlier, deadline) ?? sampledPatterns(Self.defaultSample, deadline)
     let λMax = earlier?.λMax ?? searchedλMax()
-    var limits = limits
-    limits.seconds = deadline.secondsLeft
+    let limits = limits.until(deadline)
     var training = PenalisedTraining(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters,
       λ: settings.lambda.value(largest: λMax), patterns: patterns, limits: limits)
@@ -128,15 +127,14 @@ public struct ThreeLayerFitting {
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {
     let deadline = limits.deadline
     let fixed = try fixedPatterns(after: earlier, deadline)
-    let refined = fixed == nil ? try refine(after: earlier, λMax: nil) : nil
+    let refined = fixed == nil ? try refine(after: earlier, λMax: nil, share: 0.5) : nil
     guard let patterns = fixed ?? refined?.program.patterns else {
       preconditionFailure("patterns were found")
     }
     let unit = FrobeniusProgram(try program(patterns, λ: 1))
     let λMax = earlier?.λMax ?? unit.largestλ(deadline: deadline)
     let program = try program(patterns, λ: settings.lambda.value(largest: λMax))
-    var limits = limits
-    limits.seconds = deadline.secondsLeft
+    let limits = limits.until(deadline)
     let solution = FrobeniusProgram(program).solve(
       from: refined?.solution.point ?? earlier?.solution.point, limits: limits,
       method: settings.solver.groupLassoMethod, progress: progress)
@@ -149,10 +147,13 @@ public struct ThreeLayerFitting {
       cancellation: cancellation)
   }
 
-  private func refine(after earlier: ThreeLayerFit?, λMax known: Double?) throws -> ThreeLayerFit {
+  /// - Parameter share: of the time limit that this may take.
+  private func refine(
+    after earlier: ThreeLayerFit?, λMax known: Double?, share: Double = 1
+  ) throws -> ThreeLayerFit {
     let (λMax, seconds) = timed { known ?? searchedλMax() }
     var limits = limits
-    limits.seconds = limits.seconds.map { max(0, $0 - seconds) }
+    limits.seconds = limits.seconds.map { max(0, $0 * share - seconds) }
     var refinement = ThreeLayerRefinement(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters,
       λ: settings.lambda.value(largest: λMax), width: width, limits: limits)
@@ -199,7 +200,7 @@ public struct ThreeLayerFitting {
     switch settings.patterns {
     case .refine: return nil
     case .exact: return try .enumerated(problem.x, width: width, deadline: deadline)
-    case .sampled(let count): return try sampledPatterns(count)
+    case .sampled(let count): return try sampledPatterns(count, deadline)
     case .gates:
       throw TrainingError.gates(
         "the model \(settings.model.rawValue) has patterns of two layers, which a file of gates does not give; take "
@@ -207,8 +208,10 @@ public struct ThreeLayerFitting {
     }
   }
 
-  private func sampledPatterns(_ count: Int) throws -> SubnetworkPatterns {
+  /// As many as half of the time that is left allows.
+  private func sampledPatterns(_ count: Int, _ deadline: Deadline) throws -> SubnetworkPatterns {
     try .sampled(
-      problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit)
+      problem.x, width: width, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit,
+      deadline: deadline.after(0.5))
   }
 }

@@ -75,7 +75,8 @@ private func recomputation(
   guard model.report.model.hasPatterns else {
     let program = try PolynomialProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
-      activation: model.settings.activation)
+      activation: model.settings.activation
+    ).findingRowSpace()
     let certificate = Certificate(
       primal: try primal(program.strictLoss), dual: program.dualBound(θ: try storedθ(model, problem)),
       scope: .exact)

@@ -42,4 +42,35 @@ struct DriverTests {
     #expect(shown.map(\.estimatedGap) == [nil, 0.5, 1.0 / 3])
     #expect(shown.map { $0.certificate?.gap } == [4, 1, 0.5])
   }
+
+  /// A problem whose hurried certificates are weaker, by the time that they may take.
+  private struct Slow: Solver, Certifiable {
+    var outcome = StepOutcome.advanced
+    var point: Int { 0 }
+    mutating func step() -> StepOutcome { outcome }
+    func certificate(at point: Int) -> Certificate { Certificate(primal: 100, dual: 90, scope: .exact) }
+    func certificate(at point: Int, inSeconds seconds: Double) -> Certificate {
+      Certificate(primal: 100, dual: min(89, seconds), scope: .exact)
+    }
+  }
+
+  @Test("The last certificate of a run that was interrupted does not make people wait")
+  func hurriedCertificates() {
+    let cancellation = Cancellation()
+    cancellation.request()
+    func ended(_ limits: Limits, _ outcome: StepOutcome = .advanced) -> Solution<Int> {
+      var solver = Slow(outcome: outcome)
+      return drive(&solver, on: solver, limits: limits, phase: "wait")
+    }
+    let cancelled = ended(Limits(cancellation: cancellation))
+    #expect(cancelled.certificate.dual == 1 && cancelled.status == .cancelled)
+    let late = ended(Limits(maximumIterations: .max, seconds: 0.02, certificateInterval: .max))
+    #expect((1...89).contains(late.certificate.dual) && late.status == .stoppedAtLimit(.time))
+    let whole = ended(Limits(maximumIterations: 3))
+    #expect(whole.certificate.dual == 90 && whole.status == .stoppedAtLimit(.iterations))
+    // A solver that gives up because the time is over did not stall.
+    #expect(ended(Limits(seconds: 60), .stalled).status == .stalled)
+    let cut = ended(Limits(seconds: 1e-9), .stalled)
+    #expect(cut.status == .stoppedAtLimit(.time))
+  }
 }

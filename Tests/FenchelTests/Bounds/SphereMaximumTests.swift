@@ -42,6 +42,24 @@ struct SphereMaximumTests {
     }
   }
 
+  @Test(
+    "so it is beyond one block of the factorisation, and from multipliers that are known",
+    arguments: [false, true])
+  func blocks(isHard: Bool) throws {
+    for d in [31, 32, 33, 64, 100] {
+      let (b, q, w) = try known(UInt64(d), d, isHard: isHard)
+      let (best, size) = (value(w, b, q), 1 + StrictArithmetic.norm(q.storage) + StrictArithmetic.norm(b))
+      let problem = SphereMaximum(linear: b, quadratic: q)
+      let bounds = [
+        problem.sharpUpperBound, problem.sharpUpperBound(at: problem.multipliers), problem.upperBound,
+      ]
+      for (bound, room) in zip(bounds, [1e-10, 1e-10, 1e-6]) {
+        #expect(bound >= best - 1e-15 * Double(d) * size && bound <= best + room * size, "d = \(d)")
+      }
+      #expect(bounds[0] == bounds[1])
+    }
+  }
+
   @Test("without a linear part it is the largest eigenvalue")
   func eigenvalue() throws {
     for seed: UInt64 in 0..<20 {

@@ -54,6 +54,51 @@ import Testing
     }
   }
 
+  @Test("So does that of sub-networks, and parts are drawn as if at once")
+  func samplingOfSubnetworks() throws {
+    let x: Matrix<Double> = Philox(seed: 2).normalMatrix(12, 6)
+    let all = try SubnetworkPatterns.sampled(x, width: 2, count: 5000, seed: 1)
+    for deadline in passed {
+      let some = try SubnetworkPatterns.sampled(x, width: 2, count: 5000, seed: 1, deadline: deadline)
+      #expect(some.count < all.count && some.count > 0)
+      for b in 0..<some.count {
+        #expect(some.gates.row(b) == all.gates.row(b) && some.second.row(b) == all.second.row(b))
+      }
+    }
+    let signs = Matrix(all.count, 2, storage: all.signs.storage)
+    #expect(try SubnetworkPatterns.given(all.gates, signs: signs, for: x) == all, "they are distinct")
+  }
+
+  @Test("Norms of patterns end with a deadline, and the program keeps the patterns that have one")
+  func patternNorms() throws {
+    let x: Matrix<Double> = Philox(seed: 2).normalMatrix(40, 5)
+    let y = Matrix(column: x.column(0).map { $0 * $0 })
+    let plain = try TwoLayerProgram(
+      x: x, loss: LossKind.squared.makeLoss(targets: y), kind: .squared, λ: 0.1,
+      patterns: .sampled(x, count: 200, seed: 1), isConstrained: true)
+    for deadline in passed {
+      let program = try PostNormalisationProgram(plain, deadline: deadline)
+      #expect((1..<plain.patterns.count).contains(program.plain.patterns.count))
+      #expect(program.plain.patterns == plain.patterns.selecting(Array(0..<program.plain.patterns.count)))
+      let zero = TwoLayerPoint(groups: [], coefficients: Matrix(0, 5), θ: y)
+      #expect(program.certificate(at: zero).dual > 0)
+    }
+  }
+
+  @Test(
+    "A run that ends before its first step has a bound all the same",
+    arguments: [ModelKind.relu, .gatedReLU, .threeLayer, .batchNorm, .threshold], [false, true])
+  func firstBound(model: ModelKind, sharesNeurons: Bool) throws {
+    guard !sharesNeurons || [.relu, .gatedReLU].contains(model) else { return }
+    var settings = TrainingSettings()
+    (settings.model, settings.patterns, settings.timeLimit) = (model, .sampled(50), 1e-6)
+    if sharesNeurons { settings.outputs = .nuclear }
+    let result = try train(data(60, 4), settings: settings)
+    let certificate = try #require(result.report.certificate)
+    #expect(result.status == .stoppedAtLimit(.time) && certificate.primal > certificate.dual)
+    #expect(certificate.dual > 0, "\(model)")
+  }
+
   @Test("A training of all patterns ends in time with a network and its gap")
   func exactTraining() throws {
     var settings = TrainingSettings()

@@ -13,10 +13,14 @@ public struct GroupLassoProblem<Element: Scalar>: Sendable {
   public let cones: (any GroupCones<Element>)?
   /// What proximal gradients measure steps in, where there are no cones; nil: ‖·‖.
   public let metric: CoordinateMetric<Element>?
+  /// When steps advance nothing more, and wait for the driver to end the run.
+  public let deadline: Deadline
 
+  /// - Parameter deadline: with cones theirs counts.
   public init(
     map: any GroupOperator<Element>, loss: any Loss<Element>, λ: Element,
-    cones: (any GroupCones<Element>)? = nil, metric: CoordinateMetric<Element>? = nil
+    cones: (any GroupCones<Element>)? = nil, metric: CoordinateMetric<Element>? = nil,
+    deadline: Deadline = .none
   ) {
     precondition(map.samples == loss.samples && map.outputs == loss.outputs, "map and loss differ in shape")
     precondition(λ > 0 && λ.isFinite, "λ is positive and finite")
@@ -28,13 +32,14 @@ public struct GroupLassoProblem<Element: Scalar>: Sendable {
     precondition(
       metric.map { $0.weights.count == map.width } ?? true, "one weight of the metric a coordinate")
     self.metric = metric
+    self.deadline = cones?.deadline ?? deadline
   }
 
   /// The problem of output j alone, for a separable loss.
   func restricted(toOutput j: Int) -> GroupLassoProblem {
     GroupLassoProblem(
       map: map.restricted(toOutput: j), loss: loss.restricted(toOutput: j), λ: λ,
-      cones: cones?.restricted(toOutput: j), metric: metric)
+      cones: cones?.restricted(toOutput: j), metric: metric, deadline: deadline)
   }
 
   /// A matrix of the shape of the predictions, n × c.

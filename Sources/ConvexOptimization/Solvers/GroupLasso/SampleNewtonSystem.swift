@@ -25,7 +25,7 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     case coefficients(CoefficientPreconditioner<Element>)
   }
 
-  /// ΔF; nil where a factorisation fails or would be too large, or an iterate is not finite.
+  /// ΔF; nil where a factorisation fails or would be too large, an iterate is not finite, or the time is over.
   mutating func direction(
     _ problem: RestrictedProblem<Element>, _ stage: NewtonStage<Element>, σ: Element
   ) -> Matrix<Element>? {
@@ -33,11 +33,11 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     guard !step.groups.isEmpty else { return stage.residual }
     let work = Work(step)
     if preconditioner == nil || iterations > work.patience {
-      guard refresh(step, work) else { return nil }
+      guard refresh(step, work, problem.whole.deadline) else { return nil }
     }
     var result = solve(step, stage, maximumIterations: 3 * work.patience)
     if result == nil {
-      guard refresh(step, work) else { return nil }
+      guard refresh(step, work, problem.whole.deadline) else { return nil }
       result = solve(step, stage, maximumIterations: 200)
     }
     return result
@@ -67,7 +67,9 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     }
   }
 
-  private mutating func refresh(_ step: NewtonDerivative<Element>, _ work: Work) -> Bool {
+  private mutating func refresh(
+    _ step: NewtonDerivative<Element>, _ work: Work, _ deadline: Deadline
+  ) -> Bool {
     preconditioner = nil
     roots = step.factor.roots
     if work.usesCoefficients {
@@ -79,6 +81,7 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     let (n, c) = (step.map.samples, step.map.outputs)
     var factors: [Cholesky<Element>] = []
     for j in 0..<c {
+      if deadline.hasPassed { return false }
       var q = Matrix<Element>(n, n)
       step.fillGram(&q, output: j)
       scale(&q, by: step.factor.roots.column(j))

@@ -6,7 +6,7 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
   /// ℓ(F) + λΣ‖w_r‖ at the best point, and the best dual value, both in working precision.
   private(set) var primal: Element = .infinity
   private(set) var dual: Element = -.infinity
-  /// The best point, its groups, and the best dual point.
+  /// The best point, its groups, and the best dual point: first θ = −∇ℓ at the start.
   private(set) var best: RestrictedIterate<Element>
   private(set) var bestGroups: [Int] = []
   private(set) var bestDual: Matrix<Element>
@@ -56,6 +56,8 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
     best.coefficientNorms = start.coefficients.rowNorms
     restricted.predictions(best.coefficients, norms: best.coefficientNorms, into: &best.predictions)
     bestDual = problem.zeroPredictions
+    problem.loss.gradient(at: best.predictions, into: &bestDual)
+    bestDual.scale(by: -1)
     dualProjections = [ConeProjection<Element>?](repeating: nil, count: problem.map.groups)
   }
 
@@ -82,7 +84,7 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
       inner = .newton(method)
     }
     iterations += 1
-    if isOver { return .advanced }  // the step may have taken projections that ended early
+    if isOver { return .advanced }
     guard outcome == .advanced else { return recover(iterate, outcome, target) }
     keep(iterate)
     if case .accelerated = inner, iterations % 5 != 0 { return .advanced }
@@ -91,8 +93,9 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
     return result == .advanced && isStuck ? recover(iterate, .stalled, target) : result
   }
 
-  /// Whether projections no longer end where they should: steps advance nothing, until the driver ends the run.
-  private var isOver: Bool { problem.cones?.deadline.hasPassed == true }
+  /// Whether projections and factorisations no longer end where they should: steps advance nothing, until the driver ends the
+  /// run.
+  private var isOver: Bool { problem.deadline.hasPassed }
 
   /// Whether the gap has not fallen for many iterations, though λ has reached its end.
   private var isStuck: Bool {
@@ -111,8 +114,7 @@ extension WorkingSetIteration {
   private mutating func begin() -> StepOutcome {
     guard rounds == 0 else { return isOver ? .advanced : .stalled }
     var first = best
-    problem.loss.gradient(at: first.predictions, into: &first.θ)
-    first.θ.scale(by: -1)
+    first.θ = bestDual
     keep(first)
     let norms = priceAll(at: first, isRestrictedKnown: false)
     if isOver { return .advanced }

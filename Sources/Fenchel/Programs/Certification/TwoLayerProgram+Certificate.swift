@@ -6,8 +6,17 @@ extension TwoLayerProgram: Certifiable {
   /// constraint of the program below, both in plain Double arithmetic (`StrictLoss`, `StrictPrimal`,
   /// `StrictDual`). Cost n d (m + P c), and a non-negative least squares problem for each violated cone.
   public func certificate(at point: TwoLayerPoint) -> Certificate {
+    certificate(at: point, work: Self.certificateWork)
+  }
+
+  public func certificate(at point: TwoLayerPoint, inSeconds seconds: Double) -> Certificate {
+    certificate(at: point, work: Self.certificateWork(inSeconds: seconds))
+  }
+
+  private func certificate(at point: TwoLayerPoint, work: Int) -> Certificate {
     Certificate(
-      primal: strictObjective(at: point), dual: dualBound(θ: point.θ, known: point.multipliers).value,
+      primal: strictObjective(at: point),
+      dual: dualBound(θ: point.θ, known: point.multipliers, work: work).value,
       scope: patterns.isExact ? .exact : .restricted)
   }
 
@@ -22,6 +31,11 @@ extension TwoLayerProgram: Certifiable {
   /// Multiplications that the search for multipliers may take in a certificate: about a minute. Programs beyond it have
   /// weaker bounds, valid all the same, unless their solver knows the multipliers.
   public static var certificateWork: Int { 1_000_000_000_000 }
+
+  /// The same of a certificate that is to take about so many seconds.
+  static func certificateWork(inSeconds seconds: Double) -> Int {
+    Int(Double(certificateWork) * min(1, seconds / 60))
+  }
 
   /// A lower bound on the program's optimum from any θ, and how it came about.
   public struct DualBound: Sendable {

@@ -98,9 +98,15 @@ public struct SharedNeurons: Sendable, Equatable {
 extension ConicNuclearProgram: Certifiable {
   /// The certificate at a point: ℓ(F) + λ Σ‖u_k‖‖v_k‖ above, the best multiple of θ that meets every constraint below, both
   /// in plain Double arithmetic. Cost n d (m + P c), and projections for the patterns with σ_max(XᵀD_iSᵀθ) > λ.
-  public func certificate(at point: Point) -> Certificate {
+  public func certificate(at point: Point) -> Certificate { certificate(at: point, deadline: .none) }
+
+  public func certificate(at point: Point, inSeconds seconds: Double) -> Certificate {
+    certificate(at: point, deadline: Deadline(in: seconds))
+  }
+
+  private func certificate(at point: Point, deadline: Deadline) -> Certificate {
     Certificate(
-      primal: strictObjective(of: point.neurons), dual: dualBound(θ: point.θ),
+      primal: strictObjective(of: point.neurons), dual: dualBound(θ: point.θ, deadline: deadline),
       scope: relu.patterns.isExact ? .exact : .restricted)
   }
 
@@ -111,10 +117,10 @@ extension ConicNuclearProgram: Certifiable {
     return (try? decode(neurons, hasBias: false)).flatMap { objective.value(of: $0, on: relu.x) } ?? .infinity
   }
 
-  /// The lower bound on the program's optimum that θ gives.
-  public func dualBound(θ: Matrix<Double>) -> Double {
+  /// The lower bound on the program's optimum that θ gives. Patterns that a deadline leaves open count with their σ_max.
+  public func dualBound(θ: Matrix<Double>, deadline: Deadline = .none) -> Double {
     let θ = relu.strictLoss.feasibleDirection(θ)
-    let norm = dualNorm(θ: θ, above: λ)
+    let norm = dualNorm(θ: θ, above: λ, deadline: deadline)
     let limit = θ.largestScale(norm: norm, λ: λ, features: relu.features)
     return relu.strictLoss.bestScale(θ, upTo: limit).value
   }

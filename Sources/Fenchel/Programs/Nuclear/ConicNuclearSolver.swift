@@ -60,6 +60,7 @@ public struct ConicNuclearSolver: Solver {
       neurons = zero
       evaluate()
     }
+    best.θ = θ
   }
 
   /// Bytes that solving the program takes, about, beside X: two copies of it, one of them transposed, and a dozen matrices of order d

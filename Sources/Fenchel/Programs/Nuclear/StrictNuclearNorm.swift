@@ -24,8 +24,7 @@ enum StrictNuclearNorm {
     guard narrow.storage.allSatisfy(\.isFinite) else { return .infinity }
     let largest = narrow.storage.reduce(0) { max($0, abs($1)) }
     guard largest > 0 else { return 0 }
-    // A power of two rounds nothing, and keeps the squares inside the range.
-    let scale = Double(sign: .plus, exponent: -largest.exponent, significand: 1)
+    let scale = StrictArithmetic.inversePower(largest)  // keeps the squares inside the range
     var scaled = narrow
     scaled.scale(by: scale)
     let gram = StrictArithmetic.product(scaled, transposed: scaled)

@@ -32,7 +32,8 @@ extension PolynomialProgram: Certifiable {
   /// The lower bound on the objective of every network that θ gives.
   public func dualBound(θ: Matrix<Double>) -> Double {
     let θ = strictLoss.feasibleDirection(θ)
-    let norm = StrictSphericalDual(x: x, activation: activation, θ: θ).norm()
+    let norm = StrictSphericalDual(x: x, activation: activation, θ: θ)
+      .norm(coordinates: rowSpace?.coordinates)
     let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns * x.columns)
     return strictLoss.bestScale(θ, upTo: limit).value
   }

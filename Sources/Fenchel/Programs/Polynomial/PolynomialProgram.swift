@@ -19,8 +19,10 @@ public struct PolynomialProgram: Sendable {
   /// The loss by name, with its parameters.
   public let kind: LossKind
   public let parameters: LossParameters
-  public let λ: Double
+  public private(set) var λ: Double
   public let activation: Polynomial
+  /// All that the samples see of a neuron, where that is found.
+  private(set) var rowSpace: RowSpace?
 
   /// Throws where λ is not positive and finite, or X and loss are of different heights.
   public init(
@@ -37,6 +39,29 @@ public struct PolynomialProgram: Sendable {
     self.activation = activation
   }
 
+  /// The same program with another λ. Throws where that is not positive and finite.
+  public func with(λ: Double) throws(ProgramError) -> PolynomialProgram {
+    guard λ > 0, λ.isFinite else { throw .regularisation(λ) }
+    var program = self
+    program.λ = λ
+    return program
+  }
+
+  /// The same program, which knows its row space where there are fewer samples than features: the solver, λ_max and
+  /// certificates then need no eigendecomposition of order d. Cost 6 n² d.
+  public func findingRowSpace() -> PolynomialProgram {
+    var program = self
+    program.rowSpace = rowSpace ?? RowSpace(x)
+    return program
+  }
+
+  /// The program in which XBᵀ takes the place of X, where the row space is smaller: of the same optimum.
+  func reduced() throws(ProgramError) -> PolynomialProgram {
+    guard let rowSpace else { return self }
+    return try PolynomialProgram(
+      x: rowSpace.coordinates, loss: loss, kind: kind, parameters: parameters, λ: λ, activation: activation)
+  }
+
   public var samples: Int { x.rows }
   public var features: Int { x.columns }
   public var outputs: Int { loss.outputs }
@@ -51,11 +76,11 @@ public struct PolynomialProgram: Sendable {
   }
 
   /// The least λ at which the zero network is optimal: the largest |Σ_k θ_k σ(x_kᵀu)| over ‖u‖ = 1 at θ = −∇ℓ(0), or 0
-  /// where that may be rounding.
+  /// where that may be rounding. Cost n r² c and some 20 r³ c, r the smaller of n and d.
   public func largestλ() -> Double {
     let θ = loss.residual(at: Matrix(samples, outputs))
-    let dual = StrictSphericalDual(x: x, activation: activation, θ: θ)
-    let norm = dual.norm()
+    let dual = StrictSphericalDual(x: rowSpace?.coordinates ?? x, activation: activation, θ: θ)
+    let norm = dual.estimate()
     return norm > 2 * (0..<outputs).reduce(0) { max($0, dual.rounding(output: $1)) } ? norm : 0
   }
 }

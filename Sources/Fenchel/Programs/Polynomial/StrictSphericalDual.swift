@@ -14,22 +14,43 @@ struct StrictSphericalDual {
   private static let block = 64
 
   /// The largest norm over all outputs, an upper bound that rounding cannot break. Cost n d² c and d³ c.
-  func norm() -> Double {
+  ///
+  /// - Parameters:
+  ///   - coordinates: of the rows of X in their space, where that is smaller: the multipliers are found there.
+  func norm(coordinates: Matrix<Double>? = nil) -> Double {
+    let guide = coordinates.map { StrictSphericalDual(x: $0, activation: activation, θ: θ) }
+    return largest { j in
+      let guides = guide?.maxima(output: j)
+      return zip(maxima(output: j), guides?.map(\.problem.multipliers) ?? [nil, nil])
+        .reduce(0) { max($0, $1.0.problem.sharpUpperBound(at: $1.1) + $1.0.constant) }
+        * (1 + 2 * Double.ulpOfOne) + rounding(output: j)
+    }
+  }
+
+  /// The same as Double finds it, without proof.
+  func estimate() -> Double {
+    largest { maxima(output: $0).reduce(0) { max($0, $1.problem.estimate + $1.constant) } }
+  }
+
+  /// The largest value over all outputs, in parallel.
+  private func largest(_ value: (Int) -> Double) -> Double {
     var norms = [Double](repeating: 0, count: θ.columns)
     norms.withMutablePointer { norms in
-      Parallel.forEach(tiles: θ.columns) { norms[$0] = norm(output: $0) }
+      Parallel.forEach(tiles: θ.columns) { norms[$0] = value($0) }
     }
     return norms.reduce(0, max)
   }
 
-  private func norm(output j: Int) -> Double {
+  /// Problems whose larger maximum is the norm of an output: of the form and of its negative.
+  private func maxima(output j: Int) -> [(problem: SphereMaximum, constant: Double)] {
     let (quadratic, linear, constant) = form(output: j)
-    let upper = SphereMaximum(linear: linear, quadratic: quadratic).sharpUpperBound + constant
     var (negative, opposite) = (quadratic, linear)
     negative.scale(by: -1)
     opposite = opposite.map { -$0 }
-    let lower = SphereMaximum(linear: opposite, quadratic: negative).sharpUpperBound - constant
-    return max(0, upper, lower) * (1 + 2 * Double.ulpOfOne) + rounding(output: j)
+    return [
+      (SphereMaximum(linear: linear, quadratic: quadratic), constant),
+      (SphereMaximum(linear: opposite, quadratic: negative), -constant),
+    ]
   }
 
   /// A bound on what Q, q and s may be off by, as functions on the sphere: γ (|a| Σ|θ|‖x‖² + |b| Σ|θ|‖x‖ + |c| Σ|θ|).

@@ -13,6 +13,8 @@ struct PatternNorms: Sendable {
   /// s.
   let weights: [Double]
   let ε: Double
+  /// The rows of 𝔻ᵀ that have a norm: all of them, where no deadline came first.
+  let patterns: [Int]
   /// T_i.
   let factors: [Matrix<Double>]
   /// Upper bounds on 1/√(least eigenvalue of T_iᵀG_iT_i), just above 1.
@@ -23,23 +25,32 @@ struct PatternNorms: Sendable {
 
   /// Cost 4nd² + 10d³ for each pattern.
   ///
-  /// - Parameter gates: 𝔻ᵀ: P × n, one row a pattern.
+  /// - Parameters:
+  ///   - gates: 𝔻ᵀ: P × n, one row a pattern.
+  ///   - deadline: when patterns that no thread has begun are left out, but for the first.
   /// - Throws: `BatchNormalisationError.noDecomposition` where numbers leave the range of Double.
-  init(_ x: Matrix<Double>, weights: [Double], gates: BitMatrix) throws(BatchNormalisationError) {
+  init(
+    _ x: Matrix<Double>, weights: [Double], gates: BitMatrix, deadline: Deadline = .none
+  ) throws(BatchNormalisationError) {
     let squares = zip(x.rowNorms, weights).map { $0 * $0 * $1 }
     let mean = StrictArithmetic.sum(squares) / Double(max(x.columns, 1))
     let ε = mean > 0 ? (Self.relativeSquare * mean).squareRoot() : 1
-    var found = [(factor: Matrix<Double>, slack: Double)?](repeating: nil, count: gates.rows)
+    var found = [(pattern: Int, factor: Matrix<Double>, slack: Double)?](repeating: nil, count: gates.rows)
+    var isOpen = [Bool](repeating: false, count: gates.rows)
     let work = gates.rows * x.count * x.columns
     found.withMutablePointer { found in
-      Parallel.forEach(tiles: gates.rows, work: work) { i in
-        found[i] = Self.factor(Self.active(x, weights, gates, i), ε: ε)
+      isOpen.withMutablePointer { isOpen in
+        Parallel.forEach(tiles: gates.rows, work: work) { i in
+          isOpen[i] = i > 0 && deadline.hasPassed
+          guard !isOpen[i], let own = Self.factor(Self.active(x, weights, gates, i), ε: ε) else { return }
+          found[i] = (i, own.factor, own.slack)
+        }
       }
     }
     let all = found.compactMap { $0 }
-    guard all.count == gates.rows else { throw .noDecomposition }
+    guard all.count == isOpen.count(where: { !$0 }) else { throw .noDecomposition }
     (self.x, self.weights, self.ε) = (x, weights, ε)
-    (factors, slacks) = (all.map(\.factor), all.map(\.slack))
+    (patterns, factors, slacks) = (all.map(\.pattern), all.map(\.factor), all.map(\.slack))
   }
 
   /// The rows √s_k x_k that a pattern has.

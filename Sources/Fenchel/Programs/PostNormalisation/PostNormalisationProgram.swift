@@ -18,20 +18,22 @@ public struct PostNormalisationProgram: Sendable {
   public let plain: TwoLayerProgram
   let norms: PatternNorms
 
+  /// - Parameter deadline: when the program is left with the patterns whose norms are known by then, at least one.
   /// - Throws: `BatchNormalisationError.noDecomposition` where numbers leave the range of Double. Cost 4nd² + 10d³ a pattern.
-  public init(_ plain: TwoLayerProgram) throws(BatchNormalisationError) {
+  public init(
+    _ plain: TwoLayerProgram, deadline: Deadline = .none
+  ) throws(BatchNormalisationError) {
     precondition(plain.isConstrained && plain.pooling.isIdentity, "a program of ReLU networks on plain rows")
-    self.plain = plain
-    norms = try PatternNorms(plain.x, weights: plain.loss.weights, gates: plain.patterns.bits.transposed)
+    let gates = plain.patterns.bits.transposed
+    norms = try PatternNorms(plain.x, weights: plain.loss.weights, gates: gates, deadline: deadline)
+    self.plain = norms.patterns.count < gates.rows ? plain.selecting(patterns: norms.patterns) : plain
   }
 
   private init(_ plain: TwoLayerProgram, norms: PatternNorms) { (self.plain, self.norms) = (plain, norms) }
 
   /// The same data and patterns under another λ.
   public func regularised(by λ: Double) throws(ProgramError) -> PostNormalisationProgram {
-    let plain = try TwoLayerProgram(
-      x: plain.x, loss: plain.loss, kind: plain.kind, parameters: plain.parameters, λ: λ,
-      patterns: plain.patterns, isConstrained: true)
+    let plain = try plain.with(λ: λ)
     return PostNormalisationProgram(plain, norms: norms)
   }
 

@@ -20,20 +20,28 @@ extension SubnetworkPatterns {
       combinations = Self.combinations(m)
       orientation = BitMatrix(patterns.count, combinations.count * n)
       used = orientation
-      let places = Dictionary(uniqueKeysWithValues: combinations.enumerated().map { ($1, $0) })
+      let powers = (0..<m).reduce(into: [1]) { powers, _ in powers.append(3 * (powers.last ?? 1)) }
+      let zero = powers[..<m].reduce(0, +)
+      // The place of c, and of −c, by zero + Σ_j 3^j c_j.
+      var places = [Int](repeating: 0, count: powers[m])
+      for (t, c) in combinations.enumerated() {
+        let code = zip(powers, c).reduce(0) { $0 + $1.0 * Int($1.1) }
+        (places[zero + code], places[zero - code]) = (t, t)
+      }
+      let signs = patterns.signs.storage.map { $0 > 0 ? 1 : -1 }
       for b in 0..<patterns.count {
         for k in 0..<n {
-          let active = (0..<m).map { patterns.first[b * m + $0, k] }
+          var (code, active, first) = (zero, 0, 1)
           for j in 0..<m {
-            let unit = (0..<m).map { $0 == j ? 1.0 : 0 }
-            mark(b, (places[unit] ?? 0) * n + k, isPositive: active[j])
+            let isActive = patterns.first[b * m + j, k]
+            mark(b, places[zero + powers[j]] * n + k, isPositive: isActive)
+            guard isActive else { continue }
+            code += powers[j] * signs[b * m + j]
+            if active == 0 { first = signs[b * m + j] }
+            active += 1
           }
-          let input = (0..<m).map { active[$0] ? patterns.signs[b, $0] : 0 }
-          guard input.count(where: { $0 != 0 }) > 1, let first = input.first(where: { $0 != 0 }) else {
-            continue
-          }
-          let place = places[input.map { $0 == 0 ? 0 : $0 * first }] ?? 0
-          mark(b, place * n + k, isPositive: patterns.second[b, k] == (first > 0))
+          guard active > 1 else { continue }
+          mark(b, places[code] * n + k, isPositive: patterns.second[b, k] == (first > 0))
         }
       }
     }

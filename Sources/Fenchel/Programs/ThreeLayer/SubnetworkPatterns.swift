@@ -115,7 +115,12 @@ public struct SubnetworkPatterns: Sendable, Equatable {
   /// The first of every distinct pattern that is active somewhere.
   private var distinct: [Int] {
     var seen = Set<[UInt64]>()
-    return (0..<count).filter { b in
+    return unseen(&seen)
+  }
+
+  /// The patterns that are active somewhere and not among those seen, the first of each, which are seen from now on.
+  func unseen(_ seen: inout Set<[UInt64]>) -> [Int] {
+    (0..<count).filter { b in
       second.row(b).contains { $0 != 0 } && seen.insert(key(b)).inserted
     }
   }
@@ -133,7 +138,7 @@ public struct SubnetworkPatterns: Sendable, Equatable {
       gates: kept.gates, signs: kept.signs, first: kept.first, second: kept.second, isExact: false)
   }
 
-  private func keeping(_ indices: [Int]) -> SubnetworkPatterns {
+  func keeping(_ indices: [Int]) -> SubnetworkPatterns {
     SubnetworkPatterns(
       gates: gates.selectingRows(indices), signs: signs.selectingRows(indices),
       first: first.selectingRows(indices.flatMap { $0 * width..<($0 + 1) * width }),
@@ -143,12 +148,20 @@ public struct SubnetworkPatterns: Sendable, Equatable {
   /// These patterns, then those of `other` that are new, in order.
   public func adding(_ other: SubnetworkPatterns) -> SubnetworkPatterns {
     precondition(other.width == width && other.samples == samples, "patterns of other data")
-    let joined = SubnetworkPatterns(
-      gates: Matrix(count + other.count, gates.columns, storage: gates.storage + other.gates.storage),
-      signs: Matrix(count + other.count, width, storage: signs.storage + other.signs.storage),
-      first: first.appendingRows(of: other.first), second: second.appendingRows(of: other.second),
-      isExact: isExact)
+    let joined = Self.joining([self, other], isExact: isExact)
     return joined.keeping(joined.distinct)
+  }
+
+  /// Patterns of sub-networks of one width on one set of data, one part after the other. At least one part.
+  static func joining(_ parts: [SubnetworkPatterns], isExact: Bool) -> SubnetworkPatterns {
+    let (width, count) = (parts[0].width, parts.reduce(0) { $0 + $1.count })
+    var (first, second) = (BitMatrix(count * width, parts[0].samples), BitMatrix(count, parts[0].samples))
+    first.words = parts.flatMap(\.first.words)
+    second.words = parts.flatMap(\.second.words)
+    return SubnetworkPatterns(
+      gates: Matrix(count, parts[0].gates.columns, storage: parts.flatMap(\.gates.storage)),
+      signs: Matrix(count, width, storage: parts.flatMap(\.signs.storage)), first: first, second: second,
+      isExact: isExact)
   }
 
   /// Which samples pass both layers by neuron j of sub-network b: row b·m + j is E ∧ D_j, Bm × n.

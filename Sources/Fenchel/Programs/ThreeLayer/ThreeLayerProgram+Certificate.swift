@@ -5,9 +5,15 @@ extension ThreeLayerProgram: Certifiable {
   /// The certificate at a point: ℓ(F) + λ Σ‖u_g‖ of its network above, the best multiple of θ that satisfies every dual
   /// constraint of the program below, both in plain Double arithmetic. Cost n d m (|G| + B c), and a non-negative least
   /// squares problem for each violated cone.
-  public func certificate(at point: ThreeLayerPoint) -> Certificate {
+  public func certificate(at point: ThreeLayerPoint) -> Certificate { certificate(at: point, work: nil) }
+
+  public func certificate(at point: ThreeLayerPoint, inSeconds seconds: Double) -> Certificate {
+    certificate(at: point, work: TwoLayerProgram.certificateWork(inSeconds: seconds))
+  }
+
+  private func certificate(at point: ThreeLayerPoint, work: Int?) -> Certificate {
     Certificate(
-      primal: strictObjective(at: point), dual: dualBound(θ: point.θ, known: point.multipliers),
+      primal: strictObjective(at: point), dual: dualBound(θ: point.θ, known: point.multipliers, work: work),
       scope: patterns.isExact ? .exact : .restricted)
   }
 
@@ -44,12 +50,13 @@ extension ThreeLayerProgram: Certifiable {
   }
 
   /// The groups whose plain norm ‖A_rᵀθ‖ exceeds a threshold, with their norms on the cones: fast arithmetic, for choosing
-  /// multipliers. Cost 2ndmBc, and a projection for each.
+  /// multipliers. Cost 2ndmBc, and a projection for each; these end early with the deadline or after `work` multiplications in
+  /// all, and their norms hold as bounds.
   func prices(
     _ θ: Matrix<Double>, above threshold: Double, known: [TwoLayerGroup: SparseVector] = [:],
-    deadline: Deadline = .none
+    deadline: Deadline = .none, work: Int? = nil
   ) -> [Price] {
-    let (map, cones) = (map, cones(deadline: deadline))
+    let (map, cones) = (map, cones(deadline: deadline, work: work.map { $0 / max(groups, 1) }))
     var found: [Price] = []
     for start in stride(from: 0, to: groups, by: 1024) {
       let all = Array(start..<min(start + 1024, groups))
@@ -71,10 +78,13 @@ extension ThreeLayerProgram: Certifiable {
     return found
   }
 
-  /// The lower bound on the program's optimum that θ gives; `known` are multipliers that may show θ to be feasible.
-  public func dualBound(θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]) -> Double {
+  /// The lower bound on the program's optimum that θ gives; `known` are multipliers that may show θ to be feasible, and `work` is
+  /// what may be spent on the search for others, in multiplications; nil for as much as it takes.
+  public func dualBound(
+    θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:], work: Int? = nil
+  ) -> Double {
     let θ = strictLoss.feasibleDirection(θ)
-    let prices = prices(θ, above: known.isEmpty ? λ : λ * (1 + 1e-11), known: known)
+    let prices = prices(θ, above: known.isEmpty ? λ : λ * (1 + 1e-11), known: known, work: work)
     let norm = strictDualNorm(
       θ, Dictionary(prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first }))
     let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns)
@@ -155,7 +165,7 @@ extension ThreeLayerProgram: Certifiable {
 
   /// The point with each u_g that lies outside its cone moved to the nearest one inside.
   func feasible(_ point: ThreeLayerPoint) -> ThreeLayerPoint {
-    guard !patterns.isExact else { return point }
+    guard !patterns.isExact, !point.groups.isEmpty else { return point }
     let cones = cones()
     var result = point
     for (g, group) in point.groups.enumerated() {

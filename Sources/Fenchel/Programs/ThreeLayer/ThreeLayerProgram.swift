@@ -55,11 +55,11 @@ public struct ThreeLayerProgram: Sendable {
   /// u ↦ F without the signs σ: groups of both signs share their map, and their cones are opposite.
   var map: SubnetworkOperator { SubnetworkOperator(data: x, patterns: patterns, outputs: outputs) }
 
-  func cones(deadline: Deadline = .none) -> PatternCones<Double> {
+  func cones(deadline: Deadline = .none, work: Int? = nil) -> PatternCones<Double> {
     let rows = SubnetworkPatterns.ConeRows(patterns)
     return PatternCones(
       rows: rows.matrix(x), orientation: rows.orientation, used: rows.used, outputs: outputs,
-      deadline: deadline)
+      deadline: deadline, work: work)
   }
 
   /// The least λ at which the zero network is optimal over these patterns: the largest dual norm of −∇ℓ(0), from above, or

@@ -150,6 +150,39 @@ struct PolynomialProgramTests {
     #expect(again.status == .solved && 3 * again.iterations < first.iterations)
   }
 
+  @Test(
+    "fewer samples than features: the same optimum in the row space, proven in all of the space",
+    arguments: [Polynomial.quadratic, .nearReLU], [1, 2])
+  func rowSpace(activation: Polynomial, outputs: Int) throws {
+    let x: Matrix<Double> = Philox(seed: 4, stream: 1).normalMatrix(8, 4)
+    let y: Matrix<Double> = Philox(seed: 4, stream: 2).normalMatrix(8, outputs)
+    let loss = try LossKind.squared.makeLoss(targets: y)
+    // The same samples among more features, turned: of neurons of norm one they see the same.
+    func program(_ d: Int, _ λ: Double) throws -> PolynomialProgram {
+      var wide = Matrix<Double>(8, d)
+      for k in 0..<8 { for j in 0..<4 { wide[k, j] = x[k, j] } }
+      let turn = try QR(Philox(seed: 5).normalMatrix(d, d) as Matrix<Double>).q
+      return try PolynomialProgram(
+        x: matrixProduct(wide, turn), loss: loss, kind: .squared, λ: λ, activation: activation)
+    }
+    let λ = try 0.1 * program(5, 1).largestλ()
+    let wide = try program(40, λ)
+    let found = wide.findingRowSpace()
+    #expect(abs(wide.largestλ() - 10 * λ) <= 1e-9 * λ && abs(found.largestλ() - 10 * λ) <= 1e-9 * λ)
+    let narrow = try solve(program(5, λ), Double.self, tolerance: 1e-9)
+    let solution = try solve(found, Double.self, tolerance: 1e-9)
+    try check(found, solution, tolerance: 1e-9, "in the row space")
+    #expect(abs(solution.certificate.primal - narrow.certificate.primal) <= 1e-8)
+    #expect(solution.point.neurons.vectors.columns == 40)
+    let plain = wide.certificate(at: solution.point)
+    #expect(
+      abs(plain.dual - solution.certificate.dual) <= 1e-10 && plain.primal == solution.certificate.primal)
+    try check(found, solve(found, Float.self, tolerance: 1e-3), tolerance: 1e-3, "Float")
+    var solver = try PolynomialSolver<Double>(found, tolerance: 1e-8, start: solution.point)
+    #expect(drive(&solver, on: found, limits: Limits(tolerance: 1e-8), phase: "test").iterations <= 20)
+    #expect(PolynomialSolver<Double>.bytes(wide) > 12 * 8 * 40 * 40)
+  }
+
   @Test("d at the limit: a hundred features, the gap of 1e-7")
   func hundredFeatures() throws {
     let x: Matrix<Double> = Philox(seed: 8, stream: 1).normalMatrix(300, 100)
