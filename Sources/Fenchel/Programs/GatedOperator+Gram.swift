@@ -19,10 +19,9 @@ extension GatedOperator {
       q = Matrix(n, n)
       updates.append(columns(of: groups, scales: α))
     }
-    let chunk = 512
     for update in updates {
-      for start in stride(from: 0, to: update.groups.count, by: chunk) {
-        add(update, start..<min(start + chunk, update.groups.count), &q)
+      for start in stride(from: 0, to: update.groups.count, by: Self.gramChunk) {
+        add(update, start..<min(start + Self.gramChunk, update.groups.count), &q)
       }
     }
   }
@@ -36,28 +35,37 @@ extension GatedOperator {
       groups: groups.flatMap { [Int](repeating: $0, count: d) }, vectors: vectors, sign: 1)
   }
 
+  /// Groups or terms whose columns are held at once.
+  static var gramChunk: Int { 1024 }
+
   /// The lower triangle of Q ← (X Xᵀ) ∘ (𝔻_S diag(α) 𝔻_Sᵀ).
   private func fillHadamard(_ groups: [Int], _ α: [Element], _ q: inout Matrix<Element>) {
     let (n, d, s, stride) = (samples, width, groups.count, gates.wordsPerRow)
-    withTemporary(Element.self, s * n) { masks in
-      gates.words.withPointer { bits in
-        for q in 0..<s {
-          Element.maskedFill(masks + q * n, bits + pattern(of: groups[q]) * stride, n, α[q].squareRoot())
-        }
-      }
+    let chunks = max(1, Parallel.tiles(of: Self.gramChunk, covering: s))
+    withTemporary(Element.self, min(s, Self.gramChunk) * n) { masks in
       withPointers(data, data, &q.storage) { x, _, q in
-        Self.forEachTile(of: n) { rows, columns in
-          let (a, b) = (rows.lowerBound, columns.lowerBound)
-          let tile = q + a * n + b
-          withTemporary(Element.self, rows.count * columns.count) { hadamard in
+        for chunk in 0..<chunks {
+          let members = Parallel.range(ofTile: chunk, size: Self.gramChunk, count: s)
+          gates.words.withPointer { bits in
+            for (row, q) in members.enumerated() {
+              let mask = bits + pattern(of: groups[q]) * stride
+              Element.maskedFill(masks + row * n, mask, n, α[q].squareRoot())
+            }
+          }
+          Self.forEachTile(of: n) { rows, columns in
+            let (a, b) = (rows.lowerBound, columns.lowerBound)
+            let tile = q + a * n + b
             Element.gemm(
-              .no, .yes, m: rows.count, n: columns.count, k: d, alpha: 1, a: x + a * d, lda: max(d, 1),
-              b: x + b * d, ldb: max(d, 1), beta: 0, c: hadamard, ldc: columns.count)
-            Element.gemm(
-              .yes, .no, m: rows.count, n: columns.count, k: s, alpha: 1, a: masks + a, lda: n, b: masks + b,
-              ldb: n, beta: 0, c: tile, ldc: n)
-            for k in 0..<rows.count {
-              Element.multiply(columns.count, hadamard + k * columns.count, tile + k * n)
+              .yes, .no, m: rows.count, n: columns.count, k: members.count, alpha: 1, a: masks + a, lda: n,
+              b: masks + b, ldb: n, beta: chunk == 0 ? 0 : 1, c: tile, ldc: n)
+            guard chunk == chunks - 1 else { return }
+            withTemporary(Element.self, rows.count * columns.count) { hadamard in
+              Element.gemm(
+                .no, .yes, m: rows.count, n: columns.count, k: d, alpha: 1, a: x + a * d, lda: max(d, 1),
+                b: x + b * d, ldb: max(d, 1), beta: 0, c: hadamard, ldc: columns.count)
+              for k in 0..<rows.count {
+                Element.multiply(columns.count, hadamard + k * columns.count, tile + k * n)
+              }
             }
           }
         }

@@ -35,15 +35,32 @@ struct PrincipalCoordinates {
     matrixProduct(rows, .no, basis.converted(to: Element.self), .yes)
   }
 
+  /// The same of the rows of X in working precision, a tile at a time, so that X is not held twice in it.
+  func coordinates<Element: Scalar>(of x: Matrix<Double>, in _: Element.Type) -> Matrix<Element> {
+    let (n, d, tile) = (x.rows, x.columns, 512)
+    var result = Matrix<Element>(n, d)
+    withPointers(x, basis.converted(to: Element.self), &result.storage) { x, basis, result in
+      Parallel.forEach(tiles: Parallel.tiles(of: tile, covering: n), work: n * d * d) { index in
+        let rows = Parallel.range(ofTile: index, size: tile, count: n)
+        withTemporary(Element.self, rows.count * d) { own in
+          let first = x + rows.lowerBound * d
+          for i in 0..<rows.count * d { own[i] = Element(first[i]) }
+          Element.gemm(
+            .no, .yes, m: rows.count, n: d, k: d, alpha: 1, a: own, lda: d, b: basis, ldb: d, beta: 0,
+            c: result + rows.lowerBound * d, ldc: d)
+        }
+      }
+    }
+    return result
+  }
+
   /// Rows y of coordinates as rows w = V y.
   func rows(from coordinates: Matrix<Double>) -> Matrix<Double> {
     matrixProduct(coordinates, .no, basis, .no)
   }
 
-  /// Bytes that making them takes, about, for X: n × d in an element of some size.
-  static func bytes(rows n: Int, columns d: Int, elementSize: Int) -> Int {
-    4 * 8 * d * d + elementSize * n * d
-  }
+  /// Bytes that making them takes, about, for X: n × d.
+  static func bytes(columns d: Int) -> Int { 4 * 8 * d * d }
 
   /// Whether they cost less than `worth` steps over so many groups, of n d multiplications each: solving takes hundreds.
   static func pays(rows n: Int, columns d: Int, groups: Int) -> Bool {

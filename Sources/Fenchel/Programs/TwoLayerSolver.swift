@@ -52,8 +52,8 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     let isRotated = norms == nil && Self.isRotated(program, method: method)
     // Where they cannot be had, steps are plain.
     let coordinates = isRotated ? try? PrincipalCoordinates(of: program.x) : nil
-    var x = program.x.converted(to: Element.self)
-    if let coordinates { x = coordinates.coordinates(of: x) }
+    let x =
+      coordinates?.coordinates(of: program.x, in: Element.self) ?? program.x.converted(to: Element.self)
     self.coordinates = coordinates
     let (bits, c) = (program.patterns.bits, loss.outputs)
     self.program = program
@@ -92,22 +92,24 @@ public struct TwoLayerSolver<Element: Scalar>: Solver {
     return (order.map { groups[$0] }, coefficients.converted(to: Element.self))
   }
 
-  /// Bytes that solving the program takes, about: X, the masks twice, eight matrices like the coefficients of the
+  /// Bytes that solving the program takes, about: X, the masks and the gates twice, eight matrices like the coefficients of the
   /// working set, which is a quarter of the groups or, in Newton's method without cones, all of them, and the matrices
-  /// of Newton's method where it is used. Cones keep X once more, projections of all groups, and the faces of the
-  /// working set, half a d × min(n, d) matrix each.
+  /// of Newton's method where it is used, with the columns they are made of. Cones keep X once more, projections of all
+  /// groups, and the faces of the working set, half a d × min(n, d) matrix each.
   public static func bytes(_ program: TwoLayerProgram, method: Method) -> Int {
     let (n, d, c, rows) = (program.samples, program.features, program.outputs, program.rows)
     let p = program.patterns.count * program.signs.count
     let size = MemoryLayout<Element>.size
     let usesNewton = usesNewton(method, for: program)
     let workingSet = usesNewton && !program.isConstrained ? p * c : (p * c + 3) / 4
-    let newton = GroupLassoSolver<Element>.newtonBytes(samples: n, outputs: c)
+    let columns = GatedOperator<Element>.gramChunk * n * size
+    let newton = GroupLassoSolver<Element>.newtonBytes(samples: n, outputs: c) + columns
     let matrices =
-      size * (rows * d + 8 * n * c + 8 * workingSet * d) + rows * p / 4 + (usesNewton ? newton : 0)
+      size * (rows * d + 8 * n * c + 8 * workingSet * d) + rows * p / 4 + 16 * program.patterns.gates.count
+      + (usesNewton ? newton : 0)
     guard program.isConstrained else {
       guard isRotated(program, method: method) else { return matrices }
-      return matrices + PrincipalCoordinates.bytes(rows: rows, columns: d, elementSize: size)
+      return matrices + PrincipalCoordinates.bytes(columns: d)
     }
     let held = usesNewton ? max(workingSet, min(128, p * c)) : 0
     let faces = Double(held) * Double(d) * Double(min(rows, d)) / 2  // beyond any Int for absurd shapes

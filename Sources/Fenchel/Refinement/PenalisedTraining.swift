@@ -191,4 +191,10 @@ public struct PenaltySummary: Codable, Sendable, Equatable {
     relativeGap = (value - bound) / max(1, abs(value))
     (self.violation, self.decoded) = (violation, decoded)
   }
+
+  /// Whether the bound is below the value, up to rounding, and the gap is theirs, where they are numbers.
+  var isConsistent: Bool {
+    let gap = (value - bound) / max(1, abs(value))
+    return !(gap < -1e-9) && !(abs(gap - relativeGap) > 1e-9)
+  }
 }

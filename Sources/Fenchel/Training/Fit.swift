@@ -111,7 +111,7 @@ public struct Fitting {
     case .exact: try .enumerated(problem.x, deadline: deadline)
     case .sampled(let count): try sampledPatterns(count, deadline)
     case .gates(let gates): try .given(widened(gates), for: problem.x, deduplicated: true)
-    case .refine: try sampledPatterns(defaultSample, deadline)
+    case .refine: try sampledPatterns(settings.sampleForRefinement ?? 200, deadline)
     }
   }
 
@@ -123,10 +123,6 @@ public struct Fitting {
       problem.x, count: count, seed: settings.seed, maximumBytes: settings.memoryLimit,
       deadline: deadline.after(0.5))
   }
-
-  /// Patterns sampled where nothing else is said of gated networks, for which refinement means nothing (their patterns are
-  /// their gates), and of normalised ones, which it does not know.
-  private var defaultSample: Int { settings.model == .threshold ? 1000 : 200 }
 
   /// Gates in the width of X: a missing bias coordinate is 0.
   private func widened(_ gates: Matrix<Double>) -> Matrix<Double> {

@@ -107,7 +107,8 @@ public struct ThreeLayerFitting {
     }
     let deadline = limits.deadline
     let patterns =
-      try fixedPatterns(after: earlier, deadline) ?? sampledPatterns(Self.defaultSample, deadline)
+      try fixedPatterns(after: earlier, deadline)
+      ?? sampledPatterns(settings.sampleForRefinement ?? 100, deadline)
     let λMax = earlier?.λMax ?? searchedλMax()
     let limits = limits.until(deadline)
     var training = PenalisedTraining(
@@ -119,9 +120,6 @@ public struct ThreeLayerFitting {
     return ThreeLayerFit(
       program: outcome.program, solution: outcome.solution, λMax: λMax, penalty: outcome.penalty)
   }
-
-  /// Patterns that are sampled for hinges where nothing else is said.
-  private static var defaultSample: Int { 100 }
 
   /// The fit of first layers with Frobenius norm one; patterns that are refined are those found with columns of norm one.
   private func frobeniusFit(after earlier: ThreeLayerFit?) throws -> ThreeLayerFit {

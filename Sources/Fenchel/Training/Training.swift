@@ -49,8 +49,10 @@ public func train(
       let (fit, seconds) = try timed { try fitting.fit() }
       return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
     }
-    return try TrainingSummary(problem.frame, data, test, settings).result(
+    var result = try TrainingSummary(problem.frame, data, test, settings).result(
       of: fit.certified(for: problem), seconds: seconds)
+    result.note(settings.remarks)
+    return result
   }
 }
 

@@ -56,6 +56,24 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   /// Whether the model normalises after the ReLU.
   var normalisesOutputs: Bool { model == .batchNorm && normalisation == .after }
 
+  /// How many random patterns are taken where patterns were to be refined and the model has no refinement: gated networks, whose
+  /// patterns are their gates, those normalised after the ReLU, and hinges in place of cones. Nil where it has.
+  var sampleForRefinement: Int? {
+    switch model {
+    case .threshold: 1000
+    case .gatedReLU, .gatedCNN: 200
+    case .batchNorm where normalisation == .after: 200
+    case .threeLayer where penalty != nil: 100
+    default: nil
+    }
+  }
+
+  /// What there is to say of these settings beside a result.
+  var remarks: [String] {
+    guard case .refine = patterns, let count = sampleForRefinement else { return [] }
+    return ["no refinement for this model: \(count) random patterns, or --patterns N, exact or a file"]
+  }
+
   /// δ and τ.
   package var parameters: LossParameters { lossParameters ?? LossParameters() }
 

@@ -206,6 +206,17 @@ private func falseStatements(
   if report.model != report.settings.model {
     found.append("the model is \(report.settings.model.rawValue), not \(report.model.rawValue)")
   }
+  if let patterns = report.patterns, patterns.exact != (stored.scope == .exact) {
+    found.append("the patterns are \(stored.scope == .exact ? "" : "not ")all patterns of the data")
+  }
+  if let gates = model.certificate["gates"]?.matrix, let patterns = report.patterns,
+    patterns.count != gates.rows
+  {
+    found.append("the number of patterns is \(gates.rows), not \(patterns.count)")
+  }
+  if let penalty = report.penalty, !penalty.isConsistent {
+    found.append("the value of the penalised program, its bound and its gap contradict each other")
+  }
   if let penalty = report.penalty, !(penalty.bound <= recomputed.dual + 1e-9 * max(1, abs(recomputed.primal)))
   {
     found.append("the bound of the penalised program is not shown by the file's multipliers")

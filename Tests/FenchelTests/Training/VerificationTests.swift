@@ -166,6 +166,8 @@ struct VerificationTests {
       ("loss", { $0.train.loss *= 0.9 }),
       ("error", { $0.train.rmse = 0 }),
       ("status", { $0.settings.tolerance = 1e-15 }),
+      ("all patterns", { $0.patterns?.exact.toggle() }),
+      ("number of patterns", { $0.patterns?.count += 1 }),
     ]
     for (name, forge) in forgeries {
       var forged = model

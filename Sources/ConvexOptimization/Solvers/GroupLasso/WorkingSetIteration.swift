@@ -77,7 +77,7 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
       (iterate, curvature) = (method.iterate, method.curvature)
       inner = .accelerated(method)
     case .newton(var method):
-      inner = .none
+      (inner, system) = (.none, SampleNewtonSystem())  // or its factorisations would live beside their successors
       outcome = method.step()
       (iterate, σ, system) = (method.iterate, method.σ, method.system)
       dualPredictions = method.dualPredictions

@@ -28,10 +28,10 @@ public enum PatternError: Error, Sendable, Equatable, CustomStringConvertible {
       "no gates: ask for at least one pattern"
     case .rankTooHigh(let rank, let hyperplanes, let patterns):
       "the data have rank \(rank) and \(hyperplanes) hyperplanes, so up to \(PatternError.text(patterns)) "
-        + "patterns; exact enumeration covers rank 3 at most: sample or refine patterns instead"
+        + "patterns; exact enumeration covers rank 3 at most: take a number of patterns, or refine where the model can"
     case .tooMany(let patterns, let bytes, let limit):
       "up to \(PatternError.text(patterns)) patterns (\(PatternError.text(bytes / 1e6)) MB) are above the "
-        + "limit of \(limit): raise the limit, or sample or refine patterns instead"
+        + "limit of \(limit): raise the limit, take a number of patterns, or refine where the model can"
     case .memory(let patterns, let bytes, let limit):
       "\(PatternError.text(patterns)) patterns take \(PatternError.text(bytes)) bytes, the limit is \(limit): "
         + "take fewer, or raise --max-memory"

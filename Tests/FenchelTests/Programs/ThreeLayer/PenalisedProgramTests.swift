@@ -140,6 +140,9 @@ struct PenalisedProgramTests {
     forged.report.penalty?.bound = (model.report.certificate?.dual ?? 0) + 1
     #expect(try !verify(forged, data: data).agrees)
     forged = model
+    forged.report.penalty?.value = 0
+    #expect(try verify(forged, data: data).falseStatements.count == 1)
+    forged = model
     guard case .dense(let output) = model.network.layers[4] else { return }
     var (larger, layers) = (output.weights, model.network.layers)
     larger.scale(by: 0.9)
