@@ -55,8 +55,8 @@ package struct GameDescent: DescentModel {
     return distance.isFinite ? distance / optimum.frobeniusNorm : .infinity
   }
 
-  /// σ² of the generator's pictures, largest first.
-  var spectrum: [Double] { get throws { try SVD(generator).values.map { $0 * $0 } } }
+  /// σ²/σ_max² of the generator's pictures, largest first.
+  package var spectrum: [Double] { get throws { try SVD(generator).values.map { $0 * $0 } } }
 
   /// One step of the discriminator up its slope, then one of the generator down its own.
   package mutating func step(on batch: ArraySlice<Int>, rate: Double) {

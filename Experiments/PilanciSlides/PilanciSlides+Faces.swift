@@ -161,21 +161,20 @@ extension PilanciSlides {
     private func chart(_ game: QuadraticWassersteinGame, _ models: [GameDescent], _ images: GrayImages) throws
       -> LineChart
     {
-      func line(_ name: String, _ values: [Double]) -> ChartLine {
-        ChartLine(
-          name,
-          points: values.prefix(2 * game.rank).enumerated().map {
-            .init(x: Double($0 + 1), y: $1 / game.largest)
-          })
+      // Directions that descent lets die out would stretch the axis over thirty powers of ten.
+      func line(_ name: String, _ shares: [Double]) -> ChartLine {
+        let shown = shares.prefix(2 * game.rank).prefix { $0 >= 1e-6 }
+        return ChartLine(name, points: shown.enumerated().map { .init(x: Double($0 + 1), y: $1) })
       }
       var lines = [
-        line("data, σ²", game.singularValues.map { $0 * $0 }),
-        line("closed form, σ² − β", game.values.map { $0 * $0 }),
+        line("data, σ²", game.singularValues.map { $0 * $0 / game.largest }),
+        line("closed form, σ² − β", game.values.map { $0 * $0 / game.largest }),
       ]
+      // The generators of the descent are of X divided by σ_max.
       if let first = models.first { lines.append(line("descent–ascent, first start", try first.spectrum)) }
       return LineChart(
         title: "Second moments by direction",
-        subtitle: "\(images.source) at \(images.width) × \(images.width), as shares of σ_max²",
+        subtitle: "\(images.source) at \(images.width) × \(images.width), as shares of σ_max² above 1e-6",
         x: ChartAxis("direction"), y: ChartAxis("σ² / σ_max²", isLogarithmic: true), lines: lines)
     }
   }

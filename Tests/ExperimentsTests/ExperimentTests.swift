@@ -127,6 +127,8 @@ import Testing
     let findings = try experiment("pilanci-slides/faces").run(quick(seeds: 2))
     #expect(findings.isComplete && findings.descents.count == 2)
     #expect(findings.charts.map(\.name) == ["descent-ascent", "spectrum"])
+    let spectra = findings.charts[1].chart.lines.map { $0.points.map(\.y) }
+    #expect(spectra.count == 3 && spectra[0].first == 1 && (0.5..<1).contains(spectra[1].first ?? 0))
     #expect(findings.pictures.map(\.name) == ["samples-4", "data-4", "samples-8", "data-8"])
     for name in ["‖XᵀX − G*ᵀG*‖₂ / β", "the same of what the generator puts out"] {
       let rows = findings.comparisons.filter { $0.name == name }
@@ -167,6 +169,10 @@ import Testing
         zip(a.storage, b.storage).reduce(0) { max($0, abs($1.0 - $1.1)) }
       }
       return (change(play.generator, generator), change(play.discriminator, discriminator), distance)
+    }
+    let play = GameDescent(x, game, generator: generator, discriminator: discriminator)
+    for (share, value) in zip(try play.spectrum, game.values) {
+      #expect(abs(share - value * value / game.largest) < 1e-12)
     }
     let (w, a, distance) = moved(generator)
     #expect(w < 1e-12 && a < 1e-12 && distance < 1e-12, "\(w) \(a) \(distance)")
