@@ -48,11 +48,10 @@ package struct SphereMaximum {
     let trace = (0..<d).reduce(μ) { $0 + abs(ρ - quadratic[$1, $1]) }
     // What a factorisation that ends may have rounded (Higham 2002, thm 10.7), the diagonal included.
     let relative = 8 * Double(d + 4) * Double.ulpOfOne
-    var slack = 8 * Double.ulpOfOne * spread
+    // A slack below its own rounding proves nothing.
+    var slack = max(8 * Double.ulpOfOne * spread, 1.25 * relative * (trace + abs(ρ)))
     while slack <= spread {
       let rounding = relative * (trace + Double(d + 2) * slack + abs(ρ))
-      // A smaller slack than its own rounding proves nothing.
-      slack = max(slack, rounding)
       var shifted = form
       for a in 0..<d { shifted[a, a] += ρ + slack - rounding }
       shifted[d, d] = μ + slack - rounding

@@ -8,7 +8,8 @@ struct VerifyCommand: ParsableCommand {
     commandName: "verify", abstract: "Recompute a model's certificate from its file and its training data.",
     discussion: """
       Give the data as they were for training; with --test FRACTION the same rows are held back again. Exit code 0:
-      the recomputed values prove what the file says. 4: they do not.
+      the recomputed values prove what the file says, which need not be that the network is optimal: the gap is what it
+      is. 4: they do not.
       """)
 
   @Argument(help: "The model file.") var model: String

@@ -14,7 +14,7 @@ import LinearAlgebra
 /// of whose neurons feeds one output. There are no patterns: every certificate is for networks of any width.
 public struct PolynomialProgram: Sendable {
   /// X: n × d, with the constant column of the bias where there is one.
-  public let x: Matrix<Double>
+  public private(set) var x: Matrix<Double>
   public let loss: any Loss<Double>
   /// The loss by name, with its parameters.
   public let kind: LossKind
@@ -56,10 +56,11 @@ public struct PolynomialProgram: Sendable {
   }
 
   /// The program in which XBᵀ takes the place of X, where the row space is smaller: of the same optimum.
-  func reduced() throws(ProgramError) -> PolynomialProgram {
+  func reduced() -> PolynomialProgram {
     guard let rowSpace else { return self }
-    return try PolynomialProgram(
-      x: rowSpace.coordinates, loss: loss, kind: kind, parameters: parameters, λ: λ, activation: activation)
+    var program = self
+    (program.x, program.rowSpace) = (rowSpace.coordinates, nil)
+    return program
   }
 
   public var samples: Int { x.rows }

@@ -19,9 +19,9 @@ public struct PolynomialSolver<Element: Scalar>: Solver {
   /// - Throws: `LossError` where targets or weights leave the loss's domain in working precision.
   public init(
     _ program: PolynomialProgram, tolerance: Double, start: PolynomialPoint? = nil
-  ) throws {
+  ) throws(LossError) {
     let program = program.findingRowSpace()
-    (self.program, reduced) = (program, try program.reduced())
+    (self.program, reduced) = (program, program.reduced())
     let problem = try SemidefiniteProblem<Element>(reduced)
     let start = start.map { [reduced] point in
       var neurons = point.neurons
