@@ -287,6 +287,27 @@ MUTANTS = [
         "FenchelTests.PostNormalisationTests",
     ),
     Mutant(
+        "semidefinite programs: a row space without the length that no sample sees",
+        "Sources/Fenchel/Programs/Polynomial/RowSpace.swift",
+        "Matrix<Double>(d, n + 1)",
+        "Matrix<Double>(d, n)",
+        "FenchelTests.PolynomialProgramTests",
+    ),
+    Mutant(
+        "shared neurons: a bound that pairs of rows lower in place of raising",
+        "Sources/Fenchel/Programs/Nuclear/CopositiveBound.swift",
+        "sum[a, b] += (products[a, b]",
+        "sum[a, b] -= (products[a, b]",
+        "FenchelTests.ConicNuclearProgramTests",
+    ),
+    Mutant(
+        "certificates that make people wait after Ctrl-C",
+        "Sources/ConvexOptimization/Solvers/Driver.swift",
+        "case .cancelled: 1",
+        "case .cancelled: nil",
+        "ConvexOptimizationTests.DriverTests",
+    ),
+    Mutant(
         "forecasts: test windows that reach into the training part",
         "Sources/Fenchel/Signals/SignalWindows.swift",
         "{ cut + window..<signal",

@@ -154,13 +154,14 @@ struct PolynomialProgramTests {
     "fewer samples than features: the same optimum in the row space, proven in all of the space",
     arguments: [Polynomial.quadratic, .nearReLU], [1, 2])
   func rowSpace(activation: Polynomial, outputs: Int) throws {
-    let x: Matrix<Double> = Philox(seed: 4, stream: 1).normalMatrix(8, 4)
-    let y: Matrix<Double> = Philox(seed: 4, stream: 2).normalMatrix(8, outputs)
+    let x: Matrix<Double> = Philox(seed: 4, stream: 1).normalMatrix(4, 4)
+    let y: Matrix<Double> = Philox(seed: 4, stream: 2).normalMatrix(4, outputs)
     let loss = try LossKind.squared.makeLoss(targets: y)
-    // The same samples among more features, turned: of neurons of norm one they see the same.
+    // The same samples among more features, turned: of neurons of norm one they see the same, as soon as there is one direction
+    // that they do not see.
     func program(_ d: Int, _ λ: Double) throws -> PolynomialProgram {
-      var wide = Matrix<Double>(8, d)
-      for k in 0..<8 { for j in 0..<4 { wide[k, j] = x[k, j] } }
+      var wide = Matrix<Double>(4, d)
+      for k in 0..<4 { for j in 0..<4 { wide[k, j] = x[k, j] } }
       let turn = try QR(Philox(seed: 5).normalMatrix(d, d) as Matrix<Double>).q
       return try PolynomialProgram(
         x: matrixProduct(wide, turn), loss: loss, kind: .squared, λ: λ, activation: activation)
