@@ -77,7 +77,8 @@ struct WorkingSetIteration<Element: Scalar>: Sendable {
       (iterate, curvature) = (method.iterate, method.curvature)
       inner = .accelerated(method)
     case .newton(var method):
-      (inner, system) = (.none, SampleNewtonSystem())  // or its factorisations would live beside their successors
+      // A system that is kept here would hold its factorisations beside their successors.
+      (inner, system) = (.none, SampleNewtonSystem())
       outcome = method.step()
       (iterate, σ, system) = (method.iterate, method.σ, method.system)
       dualPredictions = method.dualPredictions
