@@ -121,10 +121,10 @@ extension FrobeniusProgram: Certifiable {
     return columns.strictLoss.value(at: columns.strictPredictions(point)) + λ * penalty.value
   }
 
-  /// The lower bound on the program's optimum that θ gives.
-  public func dualBound(θ: Matrix<Double>) -> Double {
+  /// The lower bound on the program's optimum that θ gives. Groups that a deadline leaves open count with their plain norm.
+  public func dualBound(θ: Matrix<Double>, deadline: Deadline = .none) -> Double {
     let θ = columns.strictLoss.feasibleDirection(θ)
-    return dualBound(θ, saddles(θ, threshold: λ).reduce(0) { max($0, $1.saddle.bound) })
+    return dualBound(θ, saddles(θ, threshold: λ, deadline).reduce(0) { max($0, $1.saddle.bound) })
   }
 
   private func dualBound(_ θ: Matrix<Double>, _ norm: Double) -> Double {

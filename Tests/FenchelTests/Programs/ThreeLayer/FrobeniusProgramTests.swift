@@ -54,6 +54,12 @@ struct FrobeniusProgramTests {
       if width == 1 { #expect(abs(unit.primal - certificate.primal) <= 1e-5 * unit.primal) }
       let noise: Matrix<Double> = Philox(seed: seed, stream: 3).normalMatrix(columns.samples, 1)
       #expect(program.dualBound(θ: noise) <= certificate.primal)
+      // −∇ℓ(0) = y.
+      let targets: Matrix<Double> = Philox(seed: seed, stream: 2).normalMatrix(columns.samples, 1)
+      let (whole, plain) = (
+        program.dualBound(θ: targets), program.dualBound(θ: targets, deadline: Deadline(in: 0))
+      )
+      #expect(plain > 0 && plain <= whole && whole <= certificate.primal)
     }
   }
 
