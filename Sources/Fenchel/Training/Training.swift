@@ -33,6 +33,7 @@ public func train(
     let problem =
       try start.map { try TrainingProblem(data, settings: settings, from: $0) }
       ?? TrainingProblem(data, settings: settings)
+    try test?.checkTargets(for: problem.kind)
     guard settings.model.isConvexProgram else {
       try checkpoints?.begin(
         settings, loss: problem.kind, data: checkpoints.map { _ in try problem.fingerprint } ?? "",
@@ -77,12 +78,22 @@ public func train(
     let problem = try StreamedProblem(data, settings: settings, from: start) {
       cancellation?.isRequested == true
     }
+    try test?.checkTargets(for: problem.frame.kind)
     try checkpoints?.begin(
       settings, loss: problem.frame.kind, data: problem.fingerprint, source: data.table.source)
     let training = LayerTraining(
       .streamed(problem), settings: settings, start: start, checkpoints: checkpoints,
       cancellation: cancellation, progress: progress)
     return try training.result { TrainingSummary(problem.frame, data, test, settings) }
+  }
+}
+
+extension DataPieces {
+  /// Finds targets to test on that the loss does not take before it is trained with. Cost: a pass over the data for counts,
+  /// whose range no schema knows.
+  fileprivate func checkTargets(for kind: LossKind) throws {
+    guard kind == .poisson else { return }
+    try forEachPiece(of: 1024) { _ = try TrainingProblem.targets($0, kind) }
   }
 }
 

@@ -23,8 +23,8 @@ public struct TrainingProblem: Sendable {
 
   /// The problem of some training data under some settings.
   ///
-  /// Errors: `TrainingError` where loss and task do not fit, targets are missing, all weights are 0, or numbers are
-  /// too large or features all too small; `LossError` for targets outside the loss's domain.
+  /// Errors: `TrainingError` where loss and task do not fit, targets are missing or, for counts, negative, all weights are 0, or numbers are
+  /// too large or features all too small; `LossError` for parameters outside their range.
   public init(_ data: Dataset<Double>, settings: TrainingSettings) throws {
     let kind = settings.loss ?? Self.defaultLoss(data.schema)
     let scaled = settings.standardise
@@ -147,6 +147,7 @@ public struct TrainingProblem: Sendable {
     case .none: throw TrainingError.noTargets(data.source)
     case .values(let y):
       guard !needsClasses else { throw TrainingError.lossNeedsClasses(kind, data.source) }
+      if kind == .poisson { try checkCounts(y, data) }
       return y
     case .classes(_, let count):
       guard count > 1 else { throw TrainingError.oneClass(data.schema.classes.first ?? "", data.source) }
@@ -158,6 +159,16 @@ public struct TrainingProblem: Sendable {
       return y
     }
   }
+
+  /// Counts are not negative, but in a row of weight 0, which is no row.
+  private static func checkCounts(_ y: Matrix<Double>, _ data: Dataset<Double>) throws(TrainingError) {
+    for k in 0..<y.rows where data.sampleWeights[k] > 0 {
+      for j in 0..<y.columns where y[k, j] < 0 {
+        throw .negativeCount(
+          data.source, row: (data.rowNumbers?[k] ?? k) + 1, target: data.schema.targets[j].name, y[k, j])
+      }
+    }
+  }
 }
 
 /// What makes data or settings unfit for training.
@@ -165,6 +176,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case noTargets(String)
   case lossNeedsClasses(LossKind, String)
   case oneClass(String, String)
+  /// A target below 0, which the Poisson loss does not take.
+  case negativeCount(String, row: Int, target: String, Double)
   case noWeight(String)
   case scale(String, String)
   case vanishing(String)
@@ -185,6 +198,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
       "\(source): the loss \(kind.rawValue) needs classes; give --task classification, or another --loss"
     case .oneClass(let name, let source):
       "\(source): every row has the class '\(name)'; there is nothing to tell apart"
+    case .negativeCount(let source, let row, let target, let value):
+      "\(source): row \(row), column \"\(target)\" is \(value); the Poisson loss takes numbers of at least 0"
     case .noWeight(let source): "\(source): all sample weights are 0; give at least one row a weight above 0"
     case .scale(let source, let what):
       "\(source): \(what) beyond 1e100, as the network would see them, overflow; scale the columns or weights, or "
