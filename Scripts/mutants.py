@@ -287,6 +287,20 @@ MUTANTS = [
         "FenchelTests.PostNormalisationTests",
     ),
     Mutant(
+        "Newton's method: steps above where they began",
+        "Sources/ConvexOptimization/Solvers/GroupLasso/SemismoothNewton.swift",
+        ", dualValue(trial).value <= highest",
+        "",
+        "FenchelTests.PostNormalisationTests",
+    ),
+    Mutant(
+        "shared neurons: both halves of a cone on one side of the cut",
+        "Sources/Fenchel/Programs/Nuclear/CopositiveBound.swift",
+        "normal.map { side * $0 }",
+        "normal.map { abs(side) * $0 }",
+        "FenchelTests.ConicNuclearProgramTests",
+    ),
+    Mutant(
         "semidefinite programs: a row space without the length that no sample sees",
         "Sources/Fenchel/Programs/Polynomial/RowSpace.swift",
         "Matrix<Double>(d, n + 1)",

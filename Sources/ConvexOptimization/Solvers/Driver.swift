@@ -133,10 +133,12 @@ public func drive<S: Solver, Problem: Certifiable>(
     best.iterations += 1
     sinceCertificate += 1
     if outcome != .advanced || sinceCertificate >= limits.certificateInterval {
+      if let interruption = limits.interruption(after: start.duration(to: clock.now).seconds) {
+        return finish(interruption)
+      }
       certify()
       if outcome == .stalled || outcome == .failed {
-        let interruption = limits.interruption(after: start.duration(to: clock.now).seconds)
-        return finish(outcome == .failed ? .numericalFailure : interruption ?? .stalled)
+        return finish(outcome == .failed ? .numericalFailure : .stalled)
       }
     }
     progress?(

@@ -13,6 +13,14 @@ public enum Status: Sendable, Equatable {
   /// The caller asked to stop.
   case cancelled
 
+  /// Whether the run ended before its method did.
+  package var isInterrupted: Bool {
+    switch self {
+    case .cancelled, .stoppedAtLimit: true
+    case .solved, .completed, .stalled, .numericalFailure: false
+    }
+  }
+
   /// The limits that can end a run.
   public enum Limit: String, Sendable, CaseIterable {
     case iterations, time, memory

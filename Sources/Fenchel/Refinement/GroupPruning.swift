@@ -19,18 +19,15 @@ package struct GroupPruning {
     (self.program, self.norm) = (program, norm)
   }
 
-  /// Multiplications beyond which points are left as they are.
-  private static let largestWork = 2e9
-
-  /// A point with an objective not above that of `point`, to rounding. Cost n d m, one evaluation of the loss for each of m
+  /// A point with an objective not above that of `point`, to rounding; the same point where that would take long. Cost n d m, one evaluation of the loss for each of m
   /// groups, and n m² for the groups of an output.
   package func pruned(_ point: TwoLayerPoint) throws(FactorisationError) -> TwoLayerPoint {
     let norms = (0..<point.groups.count).map { norm(point.coefficients.row($0)) }
     let live = norms.indices.filter { norms[$0] > 0 }
-    let (n, m) = (Double(program.rows), Double(live.count))
-    guard n * m * (Double(program.features) + 10 * Double(program.outputs) + m) <= Self.largestWork else {
-      return point
-    }
+    guard
+      ContributionPruning.isQuick(
+        samples: program.rows, features: program.features, outputs: program.outputs, parts: live.count)
+    else { return point }
     let pruning = ContributionPruning(loss: program.loss, λ: program.λ)
     let parts = contributions(point, live, norms)
     let before = live.map { norms[$0] }

@@ -131,9 +131,15 @@ extension Fit {
   }
 
   /// The decoded network, of neurons no more than needed: at most one a sample for each output, unless rounding takes these
-  /// out of the program.
+  /// out of the program, or the run was interrupted and finding them takes long.
   func network(hasBias: Bool) throws -> Network {
     if program.isConstrained {
+      let isQuick = ContributionPruning.isQuick(
+        samples: program.rows, features: program.features, outputs: program.outputs,
+        parts: solution.point.groups.count)
+      guard isQuick || !solution.status.isInterrupted else {
+        return try program.decode(solution.point, hasBias: hasBias)
+      }
       let pruning = NetworkPruning(
         x: program.x, loss: program.loss, λ: program.λ, pooling: program.pooling)
       let network = try program.decode(pruning.pruned(NeuronSet(solution.point)), hasBias: hasBias)

@@ -34,7 +34,7 @@ extension Fitting {
       let plain = try program(fixedPatterns(deadline), λ: 1)
       try checkMemory(plain)
       let unit = try PostNormalisationProgram(plain, deadline: deadline)
-      return (unit, unit.largestλ())
+      return (unit, unit.largestλ(deadline: deadline))
     }()
     let normalised = try unit.regularised(by: settings.lambda.value(largest: λMax))
     var solver = try TwoLayerSolver<Double>(

@@ -25,10 +25,10 @@ extension Fitting {
   /// Fits a ReLU network whose neurons feed all outputs, over the patterns and from the fit of a neighbouring λ where there is one.
   ///
   /// Patterns that are to be refined are those of the network with separate outputs at the same λ, at which the search begins:
-  /// the result is never worse than that network.
+  /// the result is never worse than that network, nor than none.
   ///
-  /// Errors: `TrainingError` for losses with kinks and for solvers other than `auto` and `fista`, whose steps the blocks take; `ProgramError` where
-  /// memory does not suffice; those of patterns.
+  /// Errors: `TrainingError` for losses with kinks and for solvers other than `auto` and `fista`, whose steps the blocks take;
+  /// `ProgramError` where memory does not suffice; those of patterns.
   func sharedFit(after earlier: SharedFit?) throws -> SharedFit {
     guard !problem.loss.isPiecewiseLinear else {
       throw TrainingError.lossOfModel(problem.kind, settings.model)
@@ -45,8 +45,16 @@ extension Fitting {
       program, tolerance: limits.tolerance, start: start, deadline: deadline)
     var limits = limits.until(deadline)
     limits.certificateInterval = .max  // the solver has an idea of its own gap
-    let solution = drive(
+    var solution = drive(
       &solver, on: program, limits: limits, phase: "conditional gradient", progress: progress)
+    // A gap within the tolerance is no promise against the start, or against no neurons at all.
+    let none = SharedNeurons(
+      patterns: [], vectors: Matrix(0, problem.x.columns), outputs: Matrix(0, problem.loss.outputs))
+    for neurons in [start ?? none, none] {
+      let certificate = Certificate(
+        primal: program.strictObjective(of: neurons), dual: -.infinity, scope: solution.certificate.scope)
+      solution.keepBetter(ConicNuclearProgram.Point(neurons: neurons, θ: solution.point.θ), certificate)
+    }
     return SharedFit(program: program, solution: solution, λMax: λMax)
   }
 

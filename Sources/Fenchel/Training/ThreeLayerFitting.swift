@@ -41,10 +41,16 @@ public struct ThreeLayerFit: Sendable {
 
   /// The decoded network, of no more sub-networks than needed: at most one a sample for each output, unless rounding takes
   /// these out of the program. Sums of sub-networks of one pattern may lie outside of the program's cones where that pattern is
-  /// on the border of several; then the sub-networks stay apart.
+  /// on the border of several; then the sub-networks stay apart. So they do where the run was interrupted and this takes long.
   func network(hasBias: Bool) throws -> Network {
     let pruning = SubnetworkPruning(x: program.x, loss: program.loss, λ: program.λ, norm: norm)
     let all = program.subnetworks(of: solution.point)
+    let isQuick = ContributionPruning.isQuick(
+      samples: program.samples, features: 2 * all.width * program.x.columns, outputs: program.outputs,
+      parts: all.count)
+    guard isQuick || !solution.status.isInterrupted else {
+      return try program.decode(solution.point, hasBias: hasBias, norm: norm)
+    }
     for networks in [try pruning.pruned(all), try pruning.independent(pruning.removingUseless(all))] {
       let network = try Network(networks, outputs: program.outputs, hasBias: hasBias, norm: norm)
       if program.contains(network, norm: norm) { return network }
@@ -182,7 +188,11 @@ public struct ThreeLayerFitting {
     let program = try ThreeLayerProgram(
       x: problem.x, loss: problem.loss, kind: problem.kind, parameters: problem.parameters, λ: λ,
       patterns: patterns)
-    let bytes = ThreeLayerSolver.bytes(program)
+    var bytes = ThreeLayerSolver.bytes(program)
+    if settings.columns == .frobenius {
+      bytes += AtomCones.bytes(
+        samples: program.samples, features: program.features, width: program.width, patterns: patterns.count)
+    }
     guard bytes <= settings.memoryLimit else {
       throw ProgramError.memory(needed: bytes, limit: settings.memoryLimit)
     }

@@ -46,12 +46,13 @@ public func train(
     guard checkpoints == nil else { throw CheckpointError.convexProgram(settings.model) }
     let fitting = ConvexFitting(
       problem: problem, settings: settings, cancellation: cancellation, progress: progress)
-    let (fit, seconds) = try timed {
+    let (certified, seconds) = try timed {
       let (fit, seconds) = try timed { try fitting.fit() }
       return try fitting.bounded(fit, seconds: settings.timeLimit.map { max(0, $0 - seconds) })
+        .certified(for: problem)
     }
     var result = try TrainingSummary(problem.frame, data, test, settings).result(
-      of: fit.certified(for: problem), seconds: seconds)
+      of: certified, seconds: seconds)
     result.note(settings.remarks)
     return result
   }

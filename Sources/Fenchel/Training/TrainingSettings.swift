@@ -71,7 +71,8 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
   /// What there is to say of these settings beside a result.
   var remarks: [String] {
     guard case .refine = patterns, let count = sampleForRefinement else { return [] }
-    return ["no refinement for this model: \(count) random patterns, or --patterns N, exact or a file"]
+    let others = model == .threeLayer ? "--patterns N or exact" : "--patterns N, exact or a file"
+    return ["no refinement for this model: up to \(count) random patterns; or \(others)"]
   }
 
   /// δ and τ.

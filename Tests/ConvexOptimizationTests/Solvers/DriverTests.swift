@@ -46,8 +46,13 @@ struct DriverTests {
   /// A problem whose hurried certificates are weaker, by the time that they may take.
   private struct Slow: Solver, Certifiable {
     var outcome = StepOutcome.advanced
+    var duration = 0.0
     var point: Int { 0 }
-    mutating func step() -> StepOutcome { outcome }
+    mutating func step() -> StepOutcome {
+      let end = ContinuousClock.now + .seconds(duration)
+      while ContinuousClock.now < end {}
+      return outcome
+    }
     func certificate(at point: Int) -> Certificate { Certificate(primal: 100, dual: 90, scope: .exact) }
     func certificate(at point: Int, inSeconds seconds: Double) -> Certificate {
       Certificate(primal: 100, dual: min(89, seconds), scope: .exact)
@@ -58,8 +63,9 @@ struct DriverTests {
   func hurriedCertificates() {
     let cancellation = Cancellation()
     cancellation.request()
-    func ended(_ limits: Limits, _ outcome: StepOutcome = .advanced) -> Solution<Int> {
-      var solver = Slow(outcome: outcome)
+    func ended(_ limits: Limits, _ outcome: StepOutcome = .advanced, stepSeconds: Double = 0) -> Solution<Int>
+    {
+      var solver = Slow(outcome: outcome, duration: stepSeconds)
       return drive(&solver, on: solver, limits: limits, phase: "wait")
     }
     let cancelled = ended(Limits(cancellation: cancellation))
@@ -70,7 +76,9 @@ struct DriverTests {
     #expect(whole.certificate.dual == 90 && whole.status == .stoppedAtLimit(.iterations))
     // A solver that gives up because the time is over did not stall.
     #expect(ended(Limits(seconds: 60), .stalled).status == .stalled)
-    let cut = ended(Limits(seconds: 1e-9), .stalled)
-    #expect(cut.status == .stoppedAtLimit(.time))
+    for outcome in [StepOutcome.stalled, .failed, .readyForCertificate] {
+      let cut = ended(Limits(seconds: 0.01), outcome, stepSeconds: 0.02)
+      #expect(cut.status == .stoppedAtLimit(.time) && cut.certificate.dual <= 89 && cut.iterations == 1)
+    }
   }
 }

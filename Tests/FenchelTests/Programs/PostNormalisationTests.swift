@@ -124,6 +124,43 @@ struct PostNormalisationTests {
     #expect(below.certificate.primal < zero)
   }
 
+  @Test("Newton's method finds its way where softmax saturates", arguments: 0..<6 as Range<UInt64>)
+  func saturation(seed: UInt64) throws {
+    var x: Matrix<Double> = Philox(seed: seed, stream: 1).normalMatrix(50, 4)
+    for k in 0..<50 { x[k, 3] = 1 }
+    var y = Matrix<Double>(50, 3)
+    for k in 0..<50 { y[k, k % 3] = 1 }
+    let loss: any Loss<Double> = try LossKind.softmax.makeLoss(targets: y)
+    let unit = try PostNormalisationProgram(
+      TwoLayerProgram(
+        x: x, loss: loss, kind: .softmax, λ: 1, patterns: .sampled(x, count: 200, seed: seed),
+        isConstrained: true))
+    let program = try unit.regularised(by: 0.01 * unit.largestλ())
+    var solver = try TwoLayerSolver<Double>(program, tolerance: 1e-4)
+    let solution = drive(
+      &solver, on: program,
+      limits: Limits(tolerance: 1e-4, maximumIterations: 300, certificateInterval: .max),
+      phase: "group lasso")
+    #expect(solution.status == .solved, "\(solution.status) \(solution.certificate)")
+  }
+
+  @Test("Certificates that must hurry hold, and the norm of a direction too")
+  func hurry() throws {
+    let x: Matrix<Double> = Philox(seed: 8, stream: 1).normalMatrix(30, 4)
+    let y: Matrix<Double> = Philox(seed: 8, stream: 2).normalMatrix(30, 1)
+    let loss: any Loss<Double> = try LossKind.squared.makeLoss(targets: y)
+    let unit = try PostNormalisationProgram(
+      TwoLayerProgram(
+        x: x, loss: loss, kind: .squared, λ: 1, patterns: .sampled(x, count: 100, seed: 1),
+        isConstrained: true))
+    let (λ, above) = (unit.largestλ(), unit.largestλ(deadline: Deadline(in: 0)))
+    #expect(λ > 0 && above >= λ * (1 - 1e-12))
+    let program = try unit.regularised(by: 0.1 * λ)
+    let zero = TwoLayerPoint(groups: [], coefficients: Matrix(0, 4), θ: loss.residual(at: Matrix(30, 1)))
+    let (whole, hurried) = (program.certificate(at: zero), program.certificate(at: zero, inSeconds: 0))
+    #expect(hurried.primal == whole.primal && hurried.dual > 0 && hurried.dual < whole.dual)
+  }
+
   @Test("The length of a column of weights means nothing, the size of its output neither")
   func invariance() throws {
     let x: Matrix<Double> = Philox(seed: 4, stream: 1).normalMatrix(20, 3)

@@ -119,12 +119,22 @@ struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
     return -left.inner(right)
   }
 
+  /// ψ = ⟨∇ℓ(F), F⟩ − ℓ(F) + ‖U‖²/(2σ), and the size of its terms.
+  private func dualValue(_ stage: NewtonStage<Element>) -> (value: Element, size: Element) {
+    let conjugate = (-stage.θ.inner(stage.predictions), -problem.loss.value(at: stage.predictions))
+    let square = stage.norms.reduce(0) { $0 + $1 * $1 } / (2 * σ)
+    return (conjugate.0 + conjugate.1 + square, abs(conjugate.0) + abs(conjugate.1) + square)
+  }
+
   /// The whole step where ψ still falls there, or rises at most half as fast as it fell at the beginning (a condition free
   /// of the rounding of ψ's values). Otherwise one whose derivative is at most half of that in size, or one short of such
-  /// by a factor of 2 at most.
+  /// by a factor of 2 at most. No step leads above where it began by more than rounding: where ∇ℓ saturates, ψ along
+  /// the path of θ is flat beyond a rise.
   private mutating func search(_ direction: Matrix<Element>) -> StepOutcome {
     let initial = derivative(stage, direction)
     guard initial < 0 else { return .stalled }
+    let begin = dualValue(stage)
+    let highest = begin.value + Element.ulpOfOne.squareRoot() * begin.size
     var (t, short, long): (Element, Element, Element) = (1, 0, .infinity)
     var best: NewtonStage<Element>?
     for _ in 0..<20 {
@@ -132,7 +142,7 @@ struct SemismoothNewton<Element: Scalar>: RestrictedMethod {
       f.add(t, direction)
       let trial = problem.newtonStage(at: f, centre: centre, σ: σ, projections: stage.projections)
       let slope = derivative(trial, direction)
-      if slope.isFinite, slope <= -initial / 2 {
+      if slope.isFinite, slope <= -initial / 2, dualValue(trial).value <= highest {
         (short, best) = (t, trial)
         if t == 1 || slope >= initial / 2 { break }
       } else {

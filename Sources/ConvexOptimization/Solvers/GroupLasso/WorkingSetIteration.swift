@@ -219,9 +219,11 @@ extension WorkingSetIteration {
     return chosen.sorted()
   }
 
-  /// Starts an inner method on a working set, from an iterate of the last one.
-  private mutating func restart(_ groups: [Int], λ: Element, _ iterate: RestrictedIterate<Element>) {
-    let start = transfer(iterate, to: groups)
+  /// Starts an inner method on a working set, from an iterate of another one: the last where it is not given.
+  private mutating func restart(
+    _ groups: [Int], λ: Element, _ iterate: RestrictedIterate<Element>, of earlier: [Int]? = nil
+  ) {
+    let start = transfer(iterate, of: earlier ?? restricted.groups, to: groups)
     restricted = RestrictedProblem(whole: problem, groups: groups, λ: λ)
     restrictedDual = -.infinity
     let accelerated = AcceleratedProximalGradient(restricted, from: start, curvature: curvature)
@@ -237,7 +239,7 @@ extension WorkingSetIteration {
 
   /// The iterate with the rows of another working set, which holds all its groups that are not zero.
   private func transfer(
-    _ iterate: RestrictedIterate<Element>, to groups: [Int]
+    _ iterate: RestrictedIterate<Element>, of earlier: [Int], to groups: [Int]
   ) -> RestrictedIterate<Element> {
     var result = iterate
     let d = problem.map.width
@@ -246,7 +248,7 @@ extension WorkingSetIteration {
     result.projections = groups.map { dualProjections[$0] }
     var place: [Int: Int] = [:]
     for (row, group) in groups.enumerated() { place[group] = row }
-    for (old, group) in restricted.groups.enumerated() where iterate.coefficientNorms[old] > 0 {
+    for (old, group) in earlier.enumerated() where iterate.coefficientNorms[old] > 0 {
       guard let row = place[group] else { continue }
       result.projections[row] = iterate.projections[old]
       result.coefficientNorms[row] = iterate.coefficientNorms[old]
@@ -294,15 +296,16 @@ extension WorkingSetIteration {
     return primal - restrictedDual <= max(fraction * gap, target / 2)
   }
 
-  /// After a step that led nowhere: the accelerated method takes over from Newton's; where that is at work
-  /// already, the arithmetic is exhausted.
+  /// After a step that led nowhere: the accelerated method takes over from Newton's, at the best point, from which that may
+  /// have gone far astray; where it is at work already, the arithmetic is exhausted.
   private mutating func recover(
     _ iterate: RestrictedIterate<Element>, _ outcome: StepOutcome, _ target: Element
   ) -> StepOutcome {
     if case .newton = inner {
       system = nil
       progress = (gap, iterations)
-      inner = .accelerated(AcceleratedProximalGradient(restricted, from: iterate, curvature: curvature))
+      let support = zip(bestGroups, best.coefficientNorms).filter { $0.1 > 0 }.map { $0.0 }
+      restart(Set(restricted.groups).union(support).sorted(), λ: restricted.λ, best, of: bestGroups)
       return .advanced
     }
     _ = priceAll(at: iterate)

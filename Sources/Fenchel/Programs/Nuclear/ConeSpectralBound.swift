@@ -16,7 +16,7 @@ struct ConeSpectralBound {
   /// Multiplications that all patterns share.
   private static var work: Double { 1e11 }
   /// The same of copositive bounds, which are products of dense matrices and several times as fast.
-  private static var denseWork: Double { 8e11 }
+  private static var denseWork: Double { 1.6e12 }
   /// When patterns that are still open count with σ_max.
   private let deadline: Deadline
 
@@ -24,7 +24,9 @@ struct ConeSpectralBound {
   private static var mostDimensions: Int { 6 }
   /// Steps of a copositive bound after which the worst are chosen, and such rounds at most.
   private static var steps: Int { 200 }
-  private static var mostRounds: Int { 20 }
+  private static var mostRounds: Int { 200 }
+  /// What such a round must take off the distance to the level, or the cone is cut.
+  private static var progress: Double { 0.1 }
 
   init(_ strict: StrictDual, deadline: Deadline = .none) {
     (self.strict, self.deadline) = (strict, deadline)
@@ -67,8 +69,25 @@ struct ConeSpectralBound {
     return norms.reduce(0, max)
   }
 
+  /// A part of the cone of a pattern, or all of it.
+  private struct Part {
+    let pattern: Int
+    var bound: CopositiveBound?
+    /// Rounds of steps, and the bound before the last one.
+    var rounds = 0
+    var before = Double.infinity
+
+    /// No higher than that of what it is a part of.
+    var value: Double { bound?.bound ?? .infinity }
+
+    /// Whether the last round brought it hardly nearer to a level, after one that was not the first.
+    func isStuck(above level: Double, progress: Double) -> Bool {
+      rounds > 1 && value - level > (1 - progress) * (before - level)
+    }
+  }
+
   /// Bounds patterns with many singular values above the level by their copositive programs, and says which; none where a
-  /// round of all of them takes more than half of the work.
+  /// round of all of them takes more than half of the work. The worst cones are cut in two once steps lead no further.
   private func relax(_ images: [Matrix<Double>], _ norms: inout [Double], level: Double) -> Set<Int> {
     let wide = norms.indices.filter {
       norms[$0] > level && ReducedCone.dimension(images[$0], level: level) > Self.mostDimensions
@@ -76,33 +95,42 @@ struct ConeSpectralBound {
     let round = CopositiveBound.work(steps: Self.steps, dimension: strict.x.columns)
     guard !wide.isEmpty, round * Double(wide.count) <= Self.denseWork / 2 else { return [] }
     let rowNorms = strict.x.rowNorms
-    var bounds = [CopositiveBound?](repeating: nil, count: wide.count)
-    var open = Array(wide.indices)
-    var worst = Double.infinity
+    var parts = wide.map { Part(pattern: $0) }
+    var (open, spent) = (Array(parts.indices), 0.0)
     for number in 0..<Self.mostRounds {
       let current = open
-      bounds.withMutablePointer { bounds in
+      spent -= current.reduce(0) { $0 + (parts[$1].bound?.work ?? 0) }
+      parts.withMutablePointer { parts in
         Parallel.forEach(tiles: current.count) { tile in
-          let place = current[tile]
+          let i = current[tile]
           guard !deadline.hasPassed else { return }
           if number == 0 {
-            bounds[place] = CopositiveBound(
-              strict, cones: cones, pattern: wide[place], images: images[wide[place]], rowNorms: rowNorms)
+            parts[i].bound = CopositiveBound(
+              strict, cones: cones, pattern: parts[i].pattern, images: images[parts[i].pattern],
+              rowNorms: rowNorms)
           }
-          bounds[place]?.improve(steps: Self.steps)
+          parts[i].before = parts[i].value
+          parts[i].rounds += 1
+          parts[i].bound?.improve(steps: Self.steps)
         }
       }
-      for place in current { norms[wide[place]] = min(norms[wide[place]], bounds[place]?.bound ?? .infinity) }
-      let (last, spent) = (worst, bounds.reduce(0) { $0 + ($1?.work ?? 0) })
-      worst = wide.reduce(0) { max($0, norms[$1]) }
-      guard spent < Self.denseWork, !deadline.hasPassed, worst > level * (1 + 1e-6),
-        worst - level < 0.99 * (last - level)
-      else {
-        break
+      spent += current.reduce(0) { $0 + (parts[$1].bound?.work ?? 0) }
+      let worst = parts.reduce(0) { max($0, min($1.value, norms[$1.pattern])) }
+      guard spent < Self.denseWork, !deadline.hasPassed, worst > level * (1 + 1e-6) else { break }
+      parts = parts.flatMap { part in
+        guard part.value > (level + worst) / 2, part.isStuck(above: level, progress: Self.progress),
+          let halves = part.bound?.halves()
+        else { return [part] }
+        return halves.map { Part(pattern: part.pattern, bound: $0) }
       }
-      open = wide.indices.filter { norms[wide[$0]] > (level + worst) / 2 }
+      open = parts.indices.filter {
+        parts[$0].value > (level + worst) / 2 && parts[$0].bound?.canImprove == true
+      }
+      guard !open.isEmpty else { break }
     }
-    return Set(wide.indices.filter { bounds[$0]?.bound.isFinite == true }.map { wide[$0] })
+    let found = Dictionary(grouping: parts, by: \.pattern).mapValues { $0.reduce(0) { max($0, $1.value) } }
+    for (pattern, bound) in found { norms[pattern] = min(norms[pattern], bound) }
+    return Set(found.filter { $0.value.isFinite }.keys)
   }
 
   /// The largest value that ascents reach.

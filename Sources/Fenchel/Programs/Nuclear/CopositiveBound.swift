@@ -8,6 +8,8 @@ import LinearAlgebra
 /// with M from the relaxation of the copositive program (`DoublyNonnegativeMethod`) over some rows of A. Any rows will do. Those
 /// that matter are facets of K, some 2d of n: they are found as what rays from the inside of K hit first, along random
 /// directions at the beginning, and then along those in which the relaxation's solution is wide.
+///
+/// Where steps lead no further the cone is cut in two, each of which has the cut as one row more.
 struct CopositiveBound {
   private let strict: StrictDual
   private let pattern: Int
@@ -19,8 +21,9 @@ struct CopositiveBound {
   /// Points of K, of length one: one inside, and some of its boundary.
   private let inside: [Double]
   private let boundary: [[Double]]
-  /// The rows that M is for, in the order of M.
-  private var chosen: [Int] = []
+  /// The rows that M is for, in the order of M: some of A, and the cuts. Their lengths, and which of A there are.
+  private var rows: Matrix<Double>
+  private var lengths: [Double] = []
   private var isChosen: [Bool]
   private var method: DoublyNonnegativeMethod?
   private var rounds: UInt64 = 0
@@ -51,6 +54,7 @@ struct CopositiveBound {
     scale = Double(sign: .plus, exponent: max(-1000, trace.exponent), significand: 1)
     form.scale(by: 1 / scale)
     self.form = form
+    rows = Matrix(0, strict.x.columns)
     isChosen = [Bool](repeating: false, count: strict.x.rows)
 
     var state = ActiveSet(of: cones.rows)
@@ -67,13 +71,13 @@ struct CopositiveBound {
     guard norm > 0 else { return nil }
     inside = sum.map { $0 / norm }
     boundary = Array(points.prefix(Self.mostPoints))
-    for k in touched { choose(k) }
+    take(touched)
     let middles = boundary.map { zip($0, inside).map { ($0 + $1) / 2 } }
     let isotropic: Matrix<Double> = Philox(seed: UInt64(pattern), stream: Self.stream).normalMatrix(
       Self.rays, images.columns)
     shoot(from: [inside] + middles, along: isotropic)
     if let metric = widths() { shoot(from: [inside] + middles, along: matrixProduct(isotropic, metric)) }
-    guard let method = DoublyNonnegativeMethod(form, rows: unitRows(chosen[...])) else { return nil }
+    guard let method = DoublyNonnegativeMethod(form, rows: unitRows(from: 0)) else { return nil }
     self.method = method
   }
 
@@ -84,26 +88,42 @@ struct CopositiveBound {
     Double(steps) * DoublyNonnegativeMethod.work(rows: 3 * d, dimension: d)
   }
 
+  /// Whether further steps may lower the bound: false where a factorisation has failed.
+  var canImprove: Bool { method != nil }
+
   /// Some steps, the bound that they lead to, and further rows.
   mutating func improve(steps: Int) {
     guard method?.run(steps: steps) == true, let method else {
       self.method = nil
       return
     }
-    work += Double(steps) * DoublyNonnegativeMethod.work(rows: chosen.count, dimension: form.rows)
+    work += Double(steps) * DoublyNonnegativeMethod.work(rows: rows.rows, dimension: form.rows)
     bound = min(bound, self.bound(method.multipliers))
     grow(method.solution)
   }
 
+  /// Both sides of a plane through the middle of the relaxation's solution U, across its second eigenvector, which go on from
+  /// where this cone has come; nil where it has come nowhere.
+  func halves() -> [CopositiveBound]? {
+    guard let method, let eigen = try? SymmetricEigen(method.solution), eigen.values.count > 1 else {
+      return nil
+    }
+    let normal = eigen.vectorsTransposed.row(eigen.values.count - 2)
+    let halves = [1.0, -1.0].compactMap { side in
+      var half = self
+      half.work = 0
+      return half.append(Matrix(rows: [normal.map { side * $0 }])) ? half : nil
+    }
+    return halves.count == 2 ? halves : nil
+  }
+
   /// √λ_max(GGᵀ + AᵀMA), rounding included.
   private func bound(_ m: Matrix<Double>) -> Double {
-    let rows = signedRows(chosen[...])
-    let inverses = chosen.map { 1 / rowNorms[$0] }
     var (weights, size) = (m, 0.0)
     for i in 0..<m.rows {
       for j in 0..<m.rows {
-        weights[i, j] = max(m[i, j], 0) * inverses[i] * inverses[j]
-        size += weights[i, j] * rowNorms[chosen[i]] * rowNorms[chosen[j]]
+        weights[i, j] = max(m[i, j], 0) / lengths[i] / lengths[j]
+        size += weights[i, j] * lengths[i] * lengths[j]
       }
     }
     let products = matrixProduct(rows, .yes, matrixProduct(weights, rows), .no)
@@ -127,10 +147,28 @@ extension CopositiveBound {
       + (0..<random.rows).map(random.row)
   }
 
-  private mutating func choose(_ k: Int) {
-    guard !isChosen[k], rowNorms[k] > 0, chosen.count < Self.mostRows * form.rows else { return }
-    isChosen[k] = true
-    chosen.append(k)
+  /// Takes up rows of A that are not there yet, as many as there is room for.
+  private mutating func take(_ indices: [Int]) {
+    var fresh: [Int] = []
+    for k in indices
+    where !isChosen[k] && rowNorms[k] > 0 && rows.rows + fresh.count < Self.mostRows * form.rows {
+      isChosen[k] = true
+      fresh.append(k)
+    }
+    guard !fresh.isEmpty else { return }
+    var signed = strict.x.selectingRows(fresh)
+    signed.scaleRows(by: fresh.map { strict.patterns[$0, pattern] ? 1 : -1 })
+    if !append(signed) { method = nil }
+  }
+
+  /// Takes up further rows; false where the method fails for it.
+  private mutating func append(_ more: Matrix<Double>) -> Bool {
+    let old = rows.rows
+    rows = Matrix(old + more.rows, more.columns, storage: rows.storage + more.storage)
+    lengths += more.rowNorms
+    guard method != nil else { return true }
+    let unit = unitRows(from: old)
+    return method?.add(rows: unit) == true
   }
 
   /// Takes up the rows that rays from some points along some directions (one row each) hit first, and those that have
@@ -140,6 +178,7 @@ extension CopositiveBound {
     let slopes = matrixProduct(x, .no, directions, .yes)
     let heights = matrixProduct(x, .no, Matrix(rows: points), .yes)
     work += Double(n) * Double(x.columns) * Double(count + points.count)
+    var found: [Int] = []
     for (p, point) in points.enumerated() {
       let length = StrictArithmetic.norm(point)
       var (nearest, row) = (
@@ -149,7 +188,7 @@ extension CopositiveBound {
         let sign: Double = strict.patterns[k, pattern] ? 1 : -1
         let height = sign * heights[k, p]
         guard height > 1e-9 * rowNorms[k] * length else {
-          choose(k)
+          found.append(k)
           continue
         }
         for r in 0..<count {
@@ -157,8 +196,9 @@ extension CopositiveBound {
           if fall > 0, height < nearest[r] * fall { (nearest[r], row[r]) = (height / fall, k) }
         }
       }
-      for k in row where k >= 0 { choose(k) }
+      found += row.filter { $0 >= 0 }
     }
+    take(found)
   }
 
   /// The inverse root of Σ_k a_k a_kᵀ/(a_kᵀu)² at the inside point u, about the metric of the widths of K there: d × d.
@@ -188,24 +228,13 @@ extension CopositiveBound {
       .normalMatrix(
         Self.rays, u.rows)
     let points = [0, 0.5, 2].map { share in zip(inside, top).map { $0 + share * sign * $1 } }
-    let before = chosen.count
     shoot(from: points, along: matrixProduct(normals, vectors))
-    guard chosen.count > before else { return }
-    let rows = unitRows(chosen[before...])
-    if method?.add(rows: rows) != true { method = nil }
   }
 
-  /// Rows of A.
-  private func signedRows(_ indices: ArraySlice<Int>) -> Matrix<Double> {
-    var rows = strict.x.selectingRows(indices)
-    rows.scaleRows(by: indices.map { strict.patterns[$0, pattern] ? 1 : -1 })
-    return rows
-  }
-
-  /// The same, of length one.
-  private func unitRows(_ indices: ArraySlice<Int>) -> Matrix<Double> {
-    var rows = signedRows(indices)
-    rows.scaleRows(by: indices.map { 1 / rowNorms[$0] })
-    return rows
+  /// The rows from one of them on, of length one.
+  private func unitRows(from first: Int) -> Matrix<Double> {
+    var unit = rows.selectingRows(Array(first..<rows.rows))
+    unit.scaleRows(by: lengths[first...].map { 1 / $0 })
+    return unit
   }
 }

@@ -26,15 +26,13 @@ extension ActivationPatterns {
     let batch = min(4096, max(64, (1 << 22) / max(d, 1)))
     var seen = Set<[UInt64]>()
     var (gates, words): ([Double], [UInt64]) = ([], [])
-    var (drawn, fruitless) = (0, 0)
-    while drawn < count, fruitless < patience, drawn == 0 || !deadline.hasPassed {
-      let more: Matrix<Double> = random.normalMatrix(min(batch, count - drawn), d, firstRow: drawn)
+    try RandomDraws(count: count, batch: batch, deadline: deadline).run { indices in
+      let more: Matrix<Double> = random.normalMatrix(indices.count, d, firstRow: indices.lowerBound)
       let bits = BitMatrix(signsOf: x, timesTransposed: more).transposed
       let new = (0..<more.rows).filter { seen.insert(Array(bits.row($0))).inserted }
-      drawn += more.rows
-      fruitless = new.isEmpty ? fruitless + more.rows : 0
       gates += more.selectingRows(new).storage
       words += bits.selectingRows(new).words
+      return new.count
     }
     var rows = BitMatrix(seen.count, n)
     rows.words = words
@@ -44,8 +42,6 @@ extension ActivationPatterns {
 
   /// The stream of the random numbers that gates are drawn from, apart from all other uses of a seed.
   private static let gateStream: UInt64 = 0x6761_7465_73
-  /// Gates in a row without a new pattern after which no more are drawn.
-  private static let patience = 1 << 16
 
   /// Bytes that a pattern takes while patterns are collected: its gate, and its bits thrice.
   private static func bytesPerPattern(samples n: Int, features d: Int) -> Double {

@@ -39,12 +39,13 @@ public struct PostNormalisationProgram: Sendable {
 
   public var λ: Double { plain.λ }
 
-  /// λ_max: the zero network is optimal exactly for λ ≥ λ_max, the largest dual norm of −∇ℓ(0). Or 0 where that may be rounding.
-  public func largestλ() -> Double {
+  /// λ_max: the zero network is optimal exactly for λ ≥ λ_max, the largest dual norm of −∇ℓ(0). Or 0 where that may be rounding;
+  /// patterns that a deadline leaves open count without their cones.
+  public func largestλ(deadline: Deadline = .none) -> Double {
     let θ = plain.loss.residual(at: Matrix(plain.samples, plain.outputs))
     let strict = StrictDual(x: plain.x, patterns: plain.patterns.bits, θ: θ)
     let images = GroupPricing(plain).plainNorms(θ: θ).storage.max() ?? 0
-    return images > strict.roundingOfProducts().max() ?? 0 ? dualNorm(θ: θ, above: 0) : 0
+    return images > strict.roundingOfProducts().max() ?? 0 ? dualNorm(θ: θ, above: 0, deadline: deadline) : 0
   }
 
   /// The plain network that a point stands for, with the statistics of the data inside.
@@ -80,9 +81,16 @@ public struct PostNormalisationProgram: Sendable {
 extension PostNormalisationProgram: Certifiable {
   /// The certificate at a point: ℓ(F) + λ Σ N(u_g) above, the best multiple of θ that satisfies every dual constraint below, in
   /// plain Double arithmetic. Cost n d (m + P c), and of each violated cone a projection and nd².
-  public func certificate(at point: TwoLayerPoint) -> Certificate {
+  public func certificate(at point: TwoLayerPoint) -> Certificate { certificate(at: point, .none) }
+
+  public func certificate(at point: TwoLayerPoint, inSeconds seconds: Double) -> Certificate {
+    certificate(at: point, Deadline(in: seconds))
+  }
+
+  private func certificate(at point: TwoLayerPoint, _ deadline: Deadline) -> Certificate {
     Certificate(
-      primal: strictObjective(at: point), dual: dualBound(θ: point.θ, known: point.multipliers),
+      primal: strictObjective(at: point),
+      dual: dualBound(θ: point.θ, known: point.multipliers, deadline: deadline),
       scope: plain.patterns.isExact ? .exact : .restricted)
   }
 
@@ -94,29 +102,31 @@ extension PostNormalisationProgram: Certifiable {
     return plain.strictLoss.value(at: f) + λ * penalty
   }
 
-  /// A lower bound on the program's optimum from any θ.
-  public func dualBound(θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:]) -> Double {
+  /// A lower bound on the program's optimum from any θ. Patterns that a deadline leaves open count without their cones.
+  public func dualBound(
+    θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:], deadline: Deadline = .none
+  ) -> Double {
     let θ = plain.strictLoss.feasibleDirection(θ)
-    let norm = dualNorm(θ: θ, above: λ, known: known)
+    let norm = dualNorm(θ: θ, above: λ, known: known, deadline: deadline)
     let limit = θ.largestScale(norm: norm, λ: λ, features: plain.features)
     return plain.strictLoss.bestScale(θ, upTo: limit).value
   }
 
   /// An upper bound on max θ_jᵀD_iXu/‖u‖_i over all patterns i, outputs j, signs and u ∈ K_i: where the maximum without cones is
-  /// above a threshold, by the best multipliers found.
+  /// above a threshold, by the best multipliers found before the deadline.
   private func dualNorm(
-    θ: Matrix<Double>, above threshold: Double, known: [TwoLayerGroup: SparseVector] = [:]
+    θ: Matrix<Double>, above threshold: Double, known: [TwoLayerGroup: SparseVector] = [:], deadline: Deadline
   ) -> Double {
     let (patterns, outputs) = (plain.patterns, plain.outputs)
     let strict = StrictDual(x: plain.x, patterns: patterns.bits, θ: θ)
     let cones = NormedCones(
-      plain.x, gates: patterns.bits.transposed, factors: norms.factors, outputs: outputs)
+      plain.x, gates: patterns.bits.transposed, factors: norms.factors, outputs: outputs, deadline: deadline)
     var largest = [Double](repeating: 0, count: patterns.count)
     largest.withMutablePointer { largest in
       Parallel.forEach(tiles: patterns.count) { i in
         let images = strict.images(pattern: i)
         let plainNorms = (0..<outputs).map { norms.dualNorm(images.row($0), pattern: i) }
-        guard plainNorms.contains(where: { $0 > threshold }) else {
+        guard plainNorms.contains(where: { $0 > threshold }), !deadline.hasPassed else {
           return largest[i] = plainNorms.reduce(0, max)
         }
         let own = cones.cones(pattern: i)

@@ -31,7 +31,7 @@ public struct FrobeniusProgram: Sendable {
   /// The saddle point for q = σA_bᵀθ, as soon as it is known to be at most `threshold`. The square of the value is concave and
   /// differentiable in η, with the slopes ‖(q + Rᵀα)_j‖² at the α that is best there: two neurons are bisected, more are found
   /// by quasi-Newton steps in y with η = y²/‖y‖². Cost: a non-negative least squares problem of some n(m + 1) rows for each of
-  /// some 40 steps. Past the deadline the bound is that of α = 0.
+  /// some 40 steps. Past the deadline the bound is the best so far, or that of α = 0.
   private func saddle(
     _ q: [Double], _ b: Int, _ rows: SubnetworkPatterns.ConeRows, threshold: Double, _ deadline: Deadline
   ) -> Saddle {
@@ -62,7 +62,7 @@ public struct FrobeniusProgram: Sendable {
     guard isOpen(), m > 1 else { return best }
     if m == 2 {
       var (low, high) = (0.0, 1.0)
-      for _ in 0..<50 where isOpen() {
+      for _ in 0..<50 where isOpen() && !deadline.hasPassed {
         let share = (low + high) / 2
         if found[0] > found[1] { low = share } else { high = share }
         found = lengths([(low + high) / 2, 1 - (low + high) / 2])
@@ -134,9 +134,6 @@ extension FrobeniusProgram: Certifiable {
 }
 
 extension FrobeniusProgram {
-  /// Times that pairs are added.
-  private static var mostRounds: Int { 60 }
-
   /// Solves the program to the tolerance of its certificate, or until a limit ends the run: a group lasso over the pairs so
   /// far, the pairs that violate the dual constraint at its solution, and so on.
   ///
@@ -149,30 +146,28 @@ extension FrobeniusProgram {
     let began = clock.now
     var atoms = SubnetworkAtoms(columns.patterns)
     let scope = columns.patterns.isExact ? Certificate.Scope.exact : .restricted
-    var best = known.map { point in
-      Solution(
-        point: point,
-        certificate: Certificate(primal: strictObjective(at: point), dual: -.infinity, scope: scope),
-        status: .solved, iterations: 0, seconds: 0)
-    }
+    let first = known ?? columns.zero
+    var best = Solution(
+      point: first,
+      certificate: Certificate(primal: strictObjective(at: first), dual: -.infinity, scope: scope),
+      status: .solved, iterations: 0, seconds: 0)
     var start: (groups: [Int], coefficients: Matrix<Double>)?
     var (iterations, tolerance) = (0, limits.tolerance)
-    var rounds = 0
     while true {
-      rounds += 1
-      var solver = GroupLassoSolver(
-        GroupLassoProblem(
-          map: atoms.map(columns.x, outputs: columns.outputs), loss: columns.loss, λ: λ,
-          cones: AtomCones(atoms, columns.x, outputs: columns.outputs, deadline: deadline)),
-        tolerance: tolerance / 4, method: method, start: start)
-      var outcome = StepOutcome.advanced
-      while outcome == .advanced, !deadline.hasPassed, iterations < limits.maximumIterations {
-        outcome = solver.step()
-        iterations += 1
+      var (point, outcome) = (best.point, StepOutcome.advanced)
+      if let cones = AtomCones(atoms, columns.x, outputs: columns.outputs, deadline: deadline) {
+        var solver = GroupLassoSolver(
+          GroupLassoProblem(
+            map: atoms.map(columns.x, outputs: columns.outputs), loss: columns.loss, λ: λ, cones: cones),
+          tolerance: tolerance / 4, method: method, start: start)
+        while outcome == .advanced, !deadline.hasPassed, iterations < limits.maximumIterations {
+          outcome = solver.step()
+          iterations += 1
+        }
+        let found = solver.point
+        start = (found.groups, found.coefficients)
+        point = merged(found, atoms)
       }
-      let found = solver.point
-      start = (found.groups, found.coefficients)
-      let point = merged(found, atoms)
       let θ = columns.strictLoss.feasibleDirection(point.θ)
       let saddles = saddles(θ, threshold: λ, deadline)
       let dual = dualBound(θ, saddles.reduce(0) { max($0, $1.saddle.bound) })
@@ -181,24 +176,22 @@ extension FrobeniusProgram {
         certificate: Certificate(
           primal: strictObjective(at: point), dual: dual, scope: scope),
         status: .solved, iterations: iterations, seconds: began.duration(to: clock.now).seconds)
-      var kept = best ?? solution
-      kept.keepBetter(solution)
-      (kept.iterations, kept.seconds) = (iterations, solution.seconds)
-      best = kept
+      best.keepBetter(solution)
+      (best.iterations, best.seconds) = (iterations, solution.seconds)
       progress?(
         Progress(
-          phase: "weights of neurons", iteration: iterations, seconds: kept.seconds,
-          certificate: kept.certificate))
+          phase: "weights of neurons", iteration: iterations, seconds: best.seconds,
+          certificate: best.certificate))
       let violated = saddles.filter { $0.saddle.value > λ * (1 + limits.tolerance / 10) }
-      kept.status =
-        kept.certificate.relativeGap <= limits.tolerance
+      best.status =
+        best.certificate.relativeGap <= limits.tolerance
         ? .solved
-        : limits.interruption(after: kept.seconds) ?? (outcome == .failed ? .numericalFailure : .stalled)
-      if kept.status == .solved || deadline.hasPassed || iterations >= limits.maximumIterations {
-        return kept
+        : limits.interruption(after: best.seconds) ?? (outcome == .failed ? .numericalFailure : .stalled)
+      if best.status == .solved || deadline.hasPassed || iterations >= limits.maximumIterations {
+        return best
       }
       guard !violated.isEmpty else {
-        if tolerance < limits.tolerance / 1000 { return kept }
+        if tolerance < limits.tolerance / 1000 { return best }
         tolerance /= 4
         continue
       }

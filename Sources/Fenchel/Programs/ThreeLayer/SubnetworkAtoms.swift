@@ -43,11 +43,25 @@ struct AtomCones: GroupCones {
   private let outputs: Int
   let deadline: Deadline
 
-  init(_ atoms: SubnetworkAtoms, _ x: Matrix<Double>, outputs: Int, deadline: Deadline) {
-    cones = (0..<atoms.count).map { a in
-      atoms.rows.cone(of: atoms.places[a], x, scales: atoms.roots[a], outputs: outputs, deadline: deadline)
+  /// Nil where the deadline comes first.
+  init?(_ atoms: SubnetworkAtoms, _ x: Matrix<Double>, outputs: Int, deadline: Deadline) {
+    var cones = [PatternCones<Double>?](repeating: nil, count: atoms.count)
+    cones.withMutablePointer { cones in
+      Parallel.forEach(tiles: atoms.count, work: atoms.count * x.count) { a in
+        guard !deadline.hasPassed else { return }
+        cones[a] = atoms.rows.cone(
+          of: atoms.places[a], x, scales: atoms.roots[a], outputs: outputs, deadline: deadline)
+      }
     }
+    self.cones = cones.compactMap { $0 }
+    guard self.cones.count == atoms.count else { return nil }
     (self.outputs, self.deadline) = (outputs, deadline)
+  }
+
+  /// Bytes of the cones of one pair for each of P patterns, at most: n samples, d features, m neurons.
+  static func bytes(samples n: Int, features d: Int, width m: Int, patterns: Int) -> Int {
+    let entries = Double(n * (m + 1)) * Double(d * m) * Double(patterns)
+    return Int(min(8 * entries, 1e17))
   }
 
   private init(_ cones: [PatternCones<Double>], _ deadline: Deadline) {

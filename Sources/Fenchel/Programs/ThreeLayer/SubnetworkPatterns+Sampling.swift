@@ -15,24 +15,29 @@ extension SubnetworkPatterns {
     deadline: Deadline = .none
   ) throws(PatternError) -> SubnetworkPatterns {
     guard count > 0 else { throw .noGates }
-    let bytes = Double(count) * Double(8 * m * x.columns + 3 * (m + 1) * 8 * ((x.rows + 63) / 64))
+    let most = min(Double(count), mostPatterns(samples: x.rows, features: x.columns, width: m))
+    let bytes = most * Double(8 * m * x.columns + 3 * (m + 1) * 8 * ((x.rows + 63) / 64))
     guard bytes <= Double(maximumBytes) else {
-      throw .memory(patterns: Double(count), bytes: bytes, limit: maximumBytes)
+      throw .memory(patterns: most, bytes: bytes, limit: maximumBytes)
     }
     let random = Philox(seed: seed, stream: stream)
     let batch = min(1024, max(16, (1 << 22) / max(m * x.columns, 1)))
     var (parts, seen) = ([SubnetworkPatterns](), Set<[UInt64]>())
-    var (drawn, fruitless) = (0, 0)
-    while drawn < count, fruitless < patience, drawn == 0 || !deadline.hasPassed {
-      let gates: Matrix<Double> = random.normalMatrix(
-        min(batch, count - drawn), m * x.columns, firstRow: drawn)
-      let more = try given(gates, signs: inTurn(gates.rows, width: m, from: drawn), for: x)
+    try RandomDraws(count: count, batch: batch, deadline: deadline).run { indices throws(PatternError) in
+      let (rows, first) = (indices.count, indices.lowerBound)
+      let gates: Matrix<Double> = random.normalMatrix(rows, m * x.columns, firstRow: first)
+      let more = try given(gates, signs: inTurn(rows, width: m, from: first), for: x)
       let new = more.unseen(&seen)
       if parts.isEmpty || !new.isEmpty { parts.append(more.keeping(new)) }
-      drawn += gates.rows
-      fruitless = new.isEmpty ? fruitless + gates.rows : 0
+      return new.count
     }
     return joining(parts, isExact: false)
+  }
+
+  /// The most patterns that random signs in turn have: those of m neurons, and of their sums in md dimensions.
+  private static func mostPatterns(samples n: Int, features d: Int, width m: Int) -> Double {
+    func cells(_ d: Int) -> Double { Hyperplanes.mostCells(hyperplanes: n, rank: min(n, d)) }
+    return (0..<m).reduce(Double(m) * cells(m * d)) { most, _ in most * cells(d) }
   }
 
   /// Signs of which every m rows in turn have 1, …, m that are positive: rows from `start` on.
@@ -43,6 +48,4 @@ extension SubnetworkPatterns {
 
   /// The stream of the random numbers that weights are drawn from.
   private static let stream: UInt64 = 0x7375_626e_6574
-  /// Sub-networks in a row without a new pattern after which no more are drawn.
-  private static let patience = 1 << 16
 }

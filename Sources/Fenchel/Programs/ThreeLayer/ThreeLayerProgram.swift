@@ -41,6 +41,12 @@ public struct ThreeLayerProgram: Sendable {
   /// Groups: patterns × signs × outputs.
   public var groups: Int { 2 * patterns.count * outputs }
 
+  /// The zero network, and θ = −∇ℓ there.
+  var zero: ThreeLayerPoint {
+    ThreeLayerPoint(
+      groups: [], coefficients: Matrix(0, width * features), θ: loss.residual(at: Matrix(samples, outputs)))
+  }
+
   /// Group r = (2b + s)·c + o: pattern b, sign (−1)ˢ, output o.
   func group(_ r: Int) -> TwoLayerGroup {
     let (row, output) = r.quotientAndRemainder(dividingBy: outputs)
