@@ -40,7 +40,8 @@ extension Outcome {
     case let error as VerificationError:
       if case .noCertificate = error { self = .badModel } else { self = .badData }
     case TrainingError.solver, TrainingError.solverOfModel, TrainingError.lossOfModel,
-      TrainingError.sharedNeurons, TrainingError.solverOfSharedNeurons:
+      TrainingError.sharedNeurons, TrainingError.solverOfSharedNeurons,
+      TrainingError.lossOfSharedNeurons:
       self = .usage
     case LossError.parameter: self = .usage
     case is TrainingError, is LossError, is BatchNormalisationError: self = .badData

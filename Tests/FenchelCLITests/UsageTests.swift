@@ -37,7 +37,10 @@ import Testing
       ["train", "digits", "--outputs", "nuclear", "--bound", "tight"], "--bound is not for --outputs nuclear"
     ),
     (["train", "digits", "--outputs", "nuclear", "--solver", "newton"], "take auto or fista"),
-    (["train", "digits", "--outputs", "nuclear", "--loss", "hinge"], "has kinks"),
+    (
+      ["train", "digits", "--outputs", "nuclear", "--loss", "hinge"],
+      "which shared neurons (--outputs nuclear)"
+    ),
     (
       ["train", "iris", "--model", "gated-relu", "--outputs", "nuclear", "--solver", "newton"],
       "take auto or fista"
@@ -132,7 +135,7 @@ import Testing
     (["train", "iris", "--model", "three-layer", "--patterns", "exact"], "rank 3 at most"),
     (["train", "digits", "--model", "quadratic", "--coefficients", "1,0,0"], "take --model polynomial"),
     (["train", "digits", "--model", "polynomial", "--coefficients", "1,2"], "must be three numbers"),
-    (["train", "digits", "--model", "polynomial", "--coefficients", "0,0,0"], "not all zero"),
+    (["train", "digits", "--model", "polynomial", "--coefficients", "0,0,1e-300"], "1e-6 or more"),
     (["train", "digits", "--model", "polynomial", "--coefficients", "1,x,0"], "three numbers between"),
     (["train", "digits", "--model", "polynomial", "--patterns", "9"], "no activation patterns"),
     (["train", "iris", "--model", "polynomial", "--loss", "hinge"], "has kinks"),

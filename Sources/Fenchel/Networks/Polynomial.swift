@@ -11,9 +11,9 @@ public struct Polynomial: LayerContent, Hashable, Codable {
   public let b: Double
   public let c: Double
 
-  /// - Throws: `PolynomialError` where a coefficient is NaN, infinite or beyond 1e6 in magnitude, or all are zero.
+  /// - Throws: `PolynomialError` where a coefficient is NaN, infinite or beyond 1e6 in magnitude, or all are below 1e-6.
   public init(a: Double, b: Double, c: Double) throws(PolynomialError) {
-    guard [a, b, c].allSatisfy({ abs($0) <= 1e6 }), [a, b, c].contains(where: { $0 != 0 }) else {
+    guard [a, b, c].allSatisfy({ abs($0) <= 1e6 }), [a, b, c].contains(where: { abs($0) >= 1e-6 }) else {
       throw PolynomialError(coefficients: [a, b, c])
     }
     self.init(validated: a, b, c)
@@ -57,6 +57,6 @@ public struct PolynomialError: Error, CustomStringConvertible, Sendable, Equatab
 
   public var description: String {
     "\(coefficients.map { "\($0)" }.joined(separator: ", ")) are no coefficients a, b, c of an activation a t² + b t + c: "
-      + "give three numbers between -1e6 and 1e6, not all zero"
+      + "give three numbers between -1e6 and 1e6, one of them 1e-6 or more in magnitude"
   }
 }

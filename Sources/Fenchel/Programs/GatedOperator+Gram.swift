@@ -47,9 +47,9 @@ extension GatedOperator {
         for chunk in 0..<chunks {
           let members = Parallel.range(ofTile: chunk, size: Self.gramChunk, count: s)
           gates.words.withPointer { bits in
-            for (row, q) in members.enumerated() {
-              let mask = bits + pattern(of: groups[q]) * stride
-              Element.maskedFill(masks + row * n, mask, n, α[q].squareRoot())
+            for (row, place) in members.enumerated() {
+              let mask = bits + pattern(of: groups[place]) * stride
+              Element.maskedFill(masks + row * n, mask, n, α[place].squareRoot())
             }
           }
           Self.forEachTile(of: n) { rows, columns in

@@ -16,7 +16,8 @@ public struct Signal: Sendable, Equatable {
 
   /// A column of a table, rows in the order of time; nil for the last column.
   ///
-  /// Errors: `DataError` where there is no such column, it is text, or a number is missing or infinite.
+  /// Errors: `DataError` where there is no such column, it is text, or a number is missing or infinite, or the line of the
+  /// only column is empty.
   public init(_ table: Table, column: String? = nil) throws {
     let index = try column.map { try table.column($0) } ?? table.columns.count - 1
     guard table.columns.indices.contains(index) else {
@@ -32,6 +33,14 @@ public struct Signal: Sendable, Equatable {
         "\(table.rowLabel(row)): the signal \(quoted(table.names[index])) is "
           + "\(values[row].isNaN ? "missing" : "infinite"), as in \(counted(bad.count, "sample")) of \(values.count); "
           + "fill it, or cut the signal there")
+    }
+    if table.columns.count == 1, let lines = table.lines,
+      let row = lines.indices.dropFirst().first(where: { lines[$0] != lines[$0 - 1] + 1 })
+    {
+      throw DataError.malformed(
+        Location(table.source, line: lines[row - 1] + 1),
+        "the line is empty: a sample of the signal \(quoted(table.names[index])) is missing; fill it, or cut the signal there"
+      )
     }
     self.init(source: table.source, name: table.names[index], sha256: table.sha256, values: values)
   }

@@ -5,7 +5,7 @@ extension Fitting {
   /// Fits a gated network whose neurons feed all outputs, over the patterns of a gated program at λ = 1.
   func nuclearFit(_ unit: TwoLayerProgram, after earlier: Fit?, _ deadline: Deadline) throws -> Fit {
     guard !problem.loss.isPiecewiseLinear else {
-      throw TrainingError.lossOfModel(problem.kind, settings.model)
+      throw TrainingError.lossOfSharedNeurons(problem.kind)
     }
     guard [.auto, .fista].contains(settings.solver) else {
       throw TrainingError.solverOfSharedNeurons(settings.solver)

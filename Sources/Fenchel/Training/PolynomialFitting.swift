@@ -58,9 +58,14 @@ public struct PolynomialFitting {
     limits.certificateInterval = .max  // the solver knows its own gap
     let usesFloat =
       settings.precision == .float && ProgramSolving.fitsFloat(program.x, program.loss, λ: program.λ)
-    let solution = try limits.solving(
+    var solution = try limits.solving(
       inFloat: usesFloat, from: earlier?.solution.point,
       { try drive(program, from: $0, Float.self, $1) }, { try drive(program, from: $0, Double.self, $1) })
+    // A run that fails, as numbers overflow, is never worse than no neurons.
+    let none = NeuronSet(vectors: Matrix(0, program.features), signs: [], outputs: [])
+    solution.keepBetter(
+      PolynomialPoint(neurons: none, θ: solution.point.θ),
+      Certificate(primal: program.strictObjective(of: none), dual: -.infinity, scope: .exact))
     return PolynomialFit(
       program: program, solution: solution, λMax: λMax, precision: limits.precision(inFloat: usesFloat))
   }

@@ -36,7 +36,7 @@ extension Fitting {
       let unit = try PostNormalisationProgram(plain, deadline: deadline)
       return (unit, unit.largestλ(deadline: deadline))
     }()
-    let normalised = try unit.regularised(by: settings.lambda.value(largest: λMax))
+    let normalised = try unit.with(λ: settings.lambda.value(largest: λMax))
     var solver = try TwoLayerSolver<Double>(
       normalised, tolerance: limits.tolerance, method: method, deadline: deadline)
     var limits = limits.until(deadline)

@@ -25,13 +25,14 @@ extension Fitting {
   /// Fits a ReLU network whose neurons feed all outputs, over the patterns and from the fit of a neighbouring λ where there is one.
   ///
   /// Patterns that are to be refined are those of the network with separate outputs at the same λ, at which the search begins:
-  /// the result is never worse than that network, nor than none.
+  /// the result is never worse than that network, nor than none. (`train` improves a network with separate outputs further as
+  /// it looks for a bound over networks of any width; within the tolerance that one may be the better.)
   ///
   /// Errors: `TrainingError` for losses with kinks and for solvers other than `auto` and `fista`, whose steps the blocks take;
   /// `ProgramError` where memory does not suffice; those of patterns.
   func sharedFit(after earlier: SharedFit?) throws -> SharedFit {
     guard !problem.loss.isPiecewiseLinear else {
-      throw TrainingError.lossOfModel(problem.kind, settings.model)
+      throw TrainingError.lossOfSharedNeurons(problem.kind)
     }
     guard [.auto, .fista].contains(settings.solver) else {
       throw TrainingError.solverOfSharedNeurons(settings.solver)
@@ -48,8 +49,7 @@ extension Fitting {
     var solution = drive(
       &solver, on: program, limits: limits, phase: "conditional gradient", progress: progress)
     // A gap within the tolerance is no promise against the start, or against no neurons at all.
-    let none = SharedNeurons(
-      patterns: [], vectors: Matrix(0, problem.x.columns), outputs: Matrix(0, problem.loss.outputs))
+    let none = SharedNeurons.none(features: problem.x.columns, outputs: problem.loss.outputs)
     for neurons in [start ?? none, none] {
       let certificate = Certificate(
         primal: program.strictObjective(of: neurons), dual: -.infinity, scope: solution.certificate.scope)

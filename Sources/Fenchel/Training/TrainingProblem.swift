@@ -186,6 +186,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   case solver(SolverChoice, LossKind)
   case solverOfModel(SolverChoice, ModelKind)
   case lossOfModel(LossKind, ModelKind)
+  case lossOfSharedNeurons(LossKind)
   case sharedNeurons(ModelKind)
   case solverOfSharedNeurons(SolverChoice)
   /// Hinges in place of cones, which another model or norm has not.
@@ -223,8 +224,14 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
     case .penaltyForm(let what):
       "the penalty form is not for \(what); take the model three-layer with unit columns"
     case .lossOfModel(let loss, let model):
-      "the \(loss.rawValue) loss has kinks, which the model \(model.rawValue) cannot be trained with; take squared, huber, "
-        + "logistic, softmax or squared-hinge"
+      Self.kinks(loss, "the model \(model.rawValue)")
+    case .lossOfSharedNeurons(let loss):
+      Self.kinks(loss, "shared neurons (--outputs nuclear)")
     }
+  }
+
+  private static func kinks(_ loss: LossKind, _ what: String) -> String {
+    "the \(loss.rawValue) loss has kinks, which \(what) cannot be trained with; take squared, huber, logistic, softmax or "
+      + "squared-hinge"
   }
 }

@@ -62,7 +62,7 @@ public struct TrainingSettings: Codable, Sendable, Equatable {
     switch model {
     case .threshold: 1000
     case .gatedReLU, .gatedCNN: 200
-    case .batchNorm where normalisation == .after: 200
+    case .batchNorm where normalisesOutputs: 200
     case .threeLayer where penalty != nil: 100
     default: nil
     }

@@ -153,7 +153,7 @@ struct NuclearProgramTests {
     let path = try Fenchel.path(data, settings: settings, ratios: [0.3, 0.1])
     #expect(path.status == .solved && path.report.points.count == 2)
     settings.loss = .hinge
-    #expect(throws: TrainingError.lossOfModel(.hinge, .gatedReLU)) { try train(data, settings: settings) }
+    #expect(throws: TrainingError.lossOfSharedNeurons(.hinge)) { try train(data, settings: settings) }
     (settings.loss, settings.solver) = (nil, .newton)
     #expect(throws: TrainingError.solverOfSharedNeurons(.newton)) { try train(data, settings: settings) }
     for model in [ModelKind.batchNorm, .threshold, .polynomial] {

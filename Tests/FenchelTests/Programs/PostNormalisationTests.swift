@@ -92,7 +92,7 @@ struct PostNormalisationTests {
         x: x, loss: loss, kind: kind, λ: 1, patterns: .enumerated(x), isConstrained: true))
     let λMax = unit.largestλ()
     for ratio in [0.03, 0.3] {
-      let program = try unit.regularised(by: ratio * λMax)
+      let program = try unit.with(λ: ratio * λMax)
       let solution = try solve(program, tolerance: 1e-6)
       let optimum = solution.certificate
       let name = "\(kind), seed \(seed), ratio \(ratio), \(solution.status)"
@@ -118,9 +118,9 @@ struct PostNormalisationTests {
     }
     // Above λ_max nothing is better than zero, just below something is.
     let zero = loss.value(at: Matrix(n, c))
-    let above = try unit.regularised(by: 1.001 * λMax)
+    let above = try unit.with(λ: 1.001 * λMax)
     #expect(above.dualBound(θ: residual(loss)) >= zero * (1 - 1e-9))
-    let below = try solve(unit.regularised(by: 0.9 * λMax), tolerance: 1e-7)
+    let below = try solve(unit.with(λ: 0.9 * λMax), tolerance: 1e-7)
     #expect(below.certificate.primal < zero)
   }
 
@@ -135,7 +135,7 @@ struct PostNormalisationTests {
       TwoLayerProgram(
         x: x, loss: loss, kind: .softmax, λ: 1, patterns: .sampled(x, count: 200, seed: seed),
         isConstrained: true))
-    let program = try unit.regularised(by: 0.01 * unit.largestλ())
+    let program = try unit.with(λ: 0.01 * unit.largestλ())
     var solver = try TwoLayerSolver<Double>(program, tolerance: 1e-4)
     let solution = drive(
       &solver, on: program,
@@ -155,7 +155,7 @@ struct PostNormalisationTests {
         isConstrained: true))
     let (λ, above) = (unit.largestλ(), unit.largestλ(deadline: Deadline(in: 0)))
     #expect(λ > 0 && above >= λ * (1 - 1e-12))
-    let program = try unit.regularised(by: 0.1 * λ)
+    let program = try unit.with(λ: 0.1 * λ)
     let zero = TwoLayerPoint(groups: [], coefficients: Matrix(0, 4), θ: loss.residual(at: Matrix(30, 1)))
     let (whole, hurried) = (program.certificate(at: zero), program.certificate(at: zero, inSeconds: 0))
     #expect(hurried.primal == whole.primal && hurried.dual > 0 && hurried.dual < whole.dual)

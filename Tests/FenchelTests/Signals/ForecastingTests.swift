@@ -252,6 +252,20 @@ import Testing
     }
   }
 
+  @Test("An empty line in the only column is a sample that is missing, at the end it is none")
+  func emptyLines() throws {
+    func signal(_ text: String) throws -> Signal {
+      try Signal(Table.parse(Array(text.utf8), source: "s.csv", format: .csv))
+    }
+    #expect(try signal("volt\n1\n2\n3\n\n\n").values == [1, 2, 3])
+    #expect(try signal("time,volt\n0,1\n\n1,2\n").values == [1, 2])
+    #expect {
+      try signal("volt\n1\n2\n\n3\n")
+    } throws: {
+      "\($0)".contains("s.csv:4") && "\($0)".contains("is empty")
+    }
+  }
+
   @Test func theElectrocardiogramIsBuiltIn() throws {
     let signal = try Signal(Table.read("ecg"))
     #expect(signal.values.count == 108_000 && signal.name == "millivolt")

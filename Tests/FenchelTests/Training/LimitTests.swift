@@ -99,6 +99,29 @@ import Testing
     #expect(certificate.dual > 0, "\(model)")
   }
 
+  @Test("A hurried certificate says the same of the objective, and bounds the optimum more loosely")
+  func hurry() throws {
+    let x: Matrix<Double> = Philox(seed: 3, stream: 1).normalMatrix(60, 6)
+    let y: Matrix<Double> = Philox(seed: 3, stream: 2).normalMatrix(60, 1)
+    let loss: any Loss<Double> = try LossKind.squared.makeLoss(targets: y)
+    func check<Program: Certifiable>(_ program: Program, _ point: Program.Point) {
+      let (whole, hurried) = (program.certificate(at: point), program.certificate(at: point, inSeconds: 0))
+      #expect(
+        hurried.primal == whole.primal && hurried.dual > 0 && hurried.dual < whole.dual, "\(Program.self)")
+      #expect(hurried.scope == whole.scope && whole.dual <= whole.primal)
+    }
+    let relu = try TwoLayerProgram(
+      x: x, loss: loss, kind: .squared, λ: 0.5, patterns: .sampled(x, count: 100, seed: 1),
+      isConstrained: true)
+    let zero = TwoLayerPoint(groups: [], coefficients: Matrix(0, 6), θ: y)
+    check(relu, zero)
+    check(ConicNuclearProgram(relu), .init(neurons: .none(features: 6, outputs: 1), θ: y))
+    let patterns = try SubnetworkPatterns.sampled(x, width: 2, count: 100, seed: 1)
+    check(
+      try ThreeLayerProgram(x: x, loss: loss, kind: .squared, λ: 0.5, patterns: patterns),
+      ThreeLayerPoint(groups: [], coefficients: Matrix(0, 12), θ: y))
+  }
+
   @Test("A training of all patterns ends in time with a network and its gap")
   func exactTraining() throws {
     var settings = TrainingSettings()

@@ -86,7 +86,7 @@ struct SharedTrainingTests {
     cancellation.request()
     #expect(try train(data, settings: settings, cancellation: cancellation).status == .cancelled)
     settings.loss = .hinge
-    #expect(throws: TrainingError.lossOfModel(.hinge, .relu)) { try train(data, settings: settings) }
+    #expect(throws: TrainingError.lossOfSharedNeurons(.hinge)) { try train(data, settings: settings) }
     (settings.loss, settings.solver) = (nil, .newton)
     #expect(throws: TrainingError.solverOfSharedNeurons(.newton)) { try train(data, settings: settings) }
     (settings.solver, settings.model) = (.auto, .batchNorm)

@@ -17,14 +17,15 @@ struct CoefficientPreconditioner<Element: Scalar>: Sendable {
   /// For each output the places of its groups, and I + SᵀS.
   private let blocks: [(members: [Int], factor: Cholesky<Element>)]
 
-  /// nil where a matrix is not positive definite in working precision.
-  init?(_ step: NewtonDerivative<Element>, squareRoots: [Matrix<Element>]) {
+  /// nil where a matrix is not positive definite in working precision, or the time is over before one is begun.
+  init?(_ step: NewtonDerivative<Element>, squareRoots: [Matrix<Element>], _ deadline: Deadline) {
     (map, groups, roots) = (step.map, step.groups, step.factor.roots)
     self.squareRoots = squareRoots
     var blocks: [(members: [Int], factor: Cholesky<Element>)] = []
     for j in 0..<step.map.outputs {
       let members = step.groups.indices.filter { step.map.output(of: step.groups[$0]) == j }
       guard !members.isEmpty else { continue }
+      if deadline.hasPassed { return nil }
       let owners = members.flatMap { [Int](repeating: step.groups[$0], count: squareRoots[$0].rows) }
       let vectors = Matrix(
         owners.count, step.map.width, storage: members.flatMap { squareRoots[$0].storage })
@@ -32,6 +33,7 @@ struct CoefficientPreconditioner<Element: Scalar>: Sendable {
       let weights = step.factor.roots.column(j).map { $0 * $0 }
       step.map.normalMatrix(of: owners, vectors: vectors, weights: weights, into: &t)
       for i in 0..<t.rows { t[i, i] += 1 }
+      if deadline.hasPassed { return nil }
       guard let factor = try? Cholesky(t) else { return nil }
       blocks.append((members, factor))
     }

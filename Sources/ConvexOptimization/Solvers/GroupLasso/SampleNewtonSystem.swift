@@ -74,8 +74,10 @@ struct SampleNewtonSystem<Element: Scalar>: Sendable {
     roots = step.factor.roots
     if work.usesCoefficients {
       guard work.order <= Self.largestOrder else { return false }
-      preconditioner = CoefficientPreconditioner(step, squareRoots: step.squareRoots())
-        .map { .coefficients($0) }
+      preconditioner = CoefficientPreconditioner(
+        step, squareRoots: step.squareRoots(), deadline
+      )
+      .map { .coefficients($0) }
       return preconditioner != nil
     }
     let (n, c) = (step.map.samples, step.map.outputs)

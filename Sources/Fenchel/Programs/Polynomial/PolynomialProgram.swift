@@ -77,7 +77,8 @@ public struct PolynomialProgram: Sendable {
   }
 
   /// The least λ at which the zero network is optimal: the largest |Σ_k θ_k σ(x_kᵀu)| over ‖u‖ = 1 at θ = −∇ℓ(0), or 0
-  /// where that may be rounding. Cost n r² c and some 20 r³ c, r the smaller of n and d.
+  /// where that may be rounding. An estimate as good as an eigendecomposition, no upper bound. Cost n r² c and some 20 r³ c,
+  /// r = d, or n where the row space is found and smaller.
   public func largestλ() -> Double {
     let θ = loss.residual(at: Matrix(samples, outputs))
     let dual = StrictSphericalDual(x: rowSpace?.coordinates ?? x, activation: activation, θ: θ)

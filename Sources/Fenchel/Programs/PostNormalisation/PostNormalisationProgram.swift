@@ -32,7 +32,7 @@ public struct PostNormalisationProgram: Sendable {
   private init(_ plain: TwoLayerProgram, norms: PatternNorms) { (self.plain, self.norms) = (plain, norms) }
 
   /// The same data and patterns under another λ.
-  public func regularised(by λ: Double) throws(ProgramError) -> PostNormalisationProgram {
+  public func with(λ: Double) throws(ProgramError) -> PostNormalisationProgram {
     let plain = try plain.with(λ: λ)
     return PostNormalisationProgram(plain, norms: norms)
   }

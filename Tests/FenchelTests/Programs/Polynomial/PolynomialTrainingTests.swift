@@ -81,6 +81,18 @@ struct PolynomialTrainingTests {
     #expect(abs(difference) <= 1e-8 * a.report.network.objective)
   }
 
+  @Test("A run that overflows has the zero network's certificate at least, which verify finds again")
+  func overflow() throws {
+    var data = try data("diabetes").selectingRows(Array(0..<30))
+    data.features.scale(by: 1e90)
+    var settings = settings(.quadratic)
+    settings.standardise = false
+    let result = try train(data, settings: settings)
+    let certificate = try #require(result.report.certificate)
+    #expect(result.status != .solved && certificate.primal == result.report.network.objective)
+    #expect(try verify(result.model, data: data).agrees)
+  }
+
   @Test("a path has one solution a ratio, each from the one before")
   func path() throws {
     let data = try data("diabetes")
