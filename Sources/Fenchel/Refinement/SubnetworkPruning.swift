@@ -51,17 +51,10 @@ public struct SubnetworkPruning: Sendable {
   /// The sub-networks of one pattern, sign and output added up: the same predictions, no larger penalty. Those that are
   /// active nowhere are left out.
   public func merged(_ networks: SubnetworkSet) throws(PatternError) -> SubnetworkSet {
-    let patterns = try SubnetworkPatterns.given(networks.vectors, signs: networks.inner, for: x)
-    var sums: [TwoLayerGroup: [Double]] = [:]
-    for (k, place) in patterns.places(of: networks, on: x).enumerated() {
-      guard let place else { continue }
-      let group = TwoLayerGroup(pattern: place.index, sign: networks.signs[k], output: networks.outputs[k])
-      sums[group] = sums[group].map { zip($0, place.vectors).map(+) } ?? place.vectors
-    }
-    let groups = sums.keys.sorted()
+    let (patterns, places) = try SubnetworkPatterns.placing(networks, on: x)
+    let (groups, vectors) = networks.added(by: places)
     return SubnetworkSet(
-      vectors: Matrix(groups.count, networks.vectors.columns, storage: groups.flatMap { sums[$0] ?? [] }),
-      inner: patterns.signs.selectingRows(groups.map(\.pattern)), signs: groups.map(\.sign),
+      vectors: vectors, inner: patterns.signs.selectingRows(groups.map(\.pattern)), signs: groups.map(\.sign),
       outputs: groups.map(\.output))
   }
 

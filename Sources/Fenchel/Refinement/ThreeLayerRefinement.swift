@@ -95,8 +95,8 @@ public struct ThreeLayerRefinement {
   public func run(from known: SubnetworkSet? = nil) throws -> Outcome {
     let deadline = limits.deadline
     let local = try trained(from: known)
-    let networks = try compact(local.subnetworks)
-    let first = try program(patterns(of: networks))
+    let (networks, patterns) = try compact(local.subnetworks)
+    let first = try program(patterns)
     var state = State(
       program: first, start: first.encode(networks, θ: Matrix(x.rows, loss.outputs)),
       tolerance: max(limits.tolerance, 1e-2), phases: RefinementPhases(firstSeconds: local.seconds))
@@ -243,11 +243,11 @@ public struct ThreeLayerRefinement {
     try .given(networks.vectors, signs: networks.inner, for: x)
   }
 
-  /// The sub-networks that matter and are active somewhere.
-  private func compact(_ networks: SubnetworkSet) throws -> SubnetworkSet {
+  /// The sub-networks that matter and are active somewhere, and their patterns.
+  private func compact(_ networks: SubnetworkSet) throws -> (networks: SubnetworkSet, SubnetworkPatterns) {
     let kept = networks.largest(above: 1e-7)
-    let places = try patterns(of: kept).places(of: kept, on: x)
-    return kept.selecting(places.indices.filter { places[$0] != nil })
+    let (patterns, places) = try SubnetworkPatterns.placing(kept, on: x)
+    return (kept.selecting(places.indices.filter { places[$0] != nil }), patterns)
   }
 
   /// The solution of a program, at least as good as the point that it starts from.
@@ -297,7 +297,7 @@ public struct ThreeLayerRefinement {
     }
     let outcome = training.run(
       from: networks, evaluations: polishingEvaluations, seconds: deadline.secondsLeft)
-    return try compact(outcome.subnetworks.largest(above: 1e-3))
+    return try compact(outcome.subnetworks.largest(above: 1e-3)).networks
   }
 
   /// The program over the patterns that a point uses for more than a thousandth of its largest group, those of violated

@@ -90,6 +90,10 @@ struct NetworkObjective {
     let live = (0..<gated.gates.rows).map { i in
       (i * outputs..<(i + 1) * outputs).filter { norms[$0] > 0 }
     }
+    // Neurons of threshold networks are constants: nothing but a bias.
+    let constants = (0..<gated.weights.rows).map { row in
+      gated.hasBias && gated.weights.row(row).dropLast().allSatisfy { $0 == 0 } ? gated.weights[row, d] : nil
+    }
     return withPointers(gated.gates, gated.weights) { gates, weights in
       x.withPointer { x in
         compensatedRows(samples, outputs: outputs) { tile, sums in
@@ -101,7 +105,8 @@ struct NetworkObjective {
               guard product(gates + i * width) > 0 else { continue }
               let offset = k / pooling.size - tile.lowerBound
               for row in members {
-                sums[offset * outputs + row - i * outputs] += product(weights + row * width)
+                sums[offset * outputs + row - i * outputs] +=
+                  constants[row] ?? product(weights + row * width)
               }
             }
           }

@@ -57,9 +57,17 @@ struct StrictDual {
     return norm > strict.roundingOfProducts().max() ?? 0 ? norm : 0
   }
 
-  /// The same for what Σ_k α_k (2D_i − I)_k x_k adds to it: γ_{m+d+4} Σ_k α_k ‖x_k‖ for m entries, twice over.
-  func roundingOfWitness(_ α: SparseVector, rowNorms: [Double]) -> Double {
-    let m = Double(α.indices.count + x.columns + 4) * Double.ulpOfOne / 2
+  /// The patterns, eight at most, whose bounds come within a billionth of the largest: those worth computing again.
+  static func nearLargest(_ norms: [Double]) -> [Int] {
+    let largest = norms.max() ?? 0
+    let close = norms.indices.sorted { (norms[$0], $1) > (norms[$1], $0) }.prefix(8)
+    return close.filter { norms[$0] >= largest * (1 - 1e-9) }
+  }
+
+  /// The same for what Σ_k α_k (2D_i − I)_k x_k adds to it: γ_{m+d+4} Σ_k α_k ‖x_k‖ for m entries and rows as wide as d, twice
+  /// over.
+  static func roundingOfWitness(_ α: SparseVector, rowNorms: [Double], width d: Int) -> Double {
+    let m = Double(α.indices.count + d + 4) * Double.ulpOfOne / 2
     let size = zip(α.indices, α.values).reduce(0) { $0 + abs($1.1) * rowNorms[$1.0] }
     return 2 * m / (1 - m) * size
   }

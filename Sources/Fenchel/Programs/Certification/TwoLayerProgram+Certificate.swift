@@ -101,9 +101,7 @@ extension TwoLayerProgram: Certifiable {
     var chosen = Array(0..<patterns.count)
     if Double(patterns.count) * Double(x.count * outputs) > 1e8 {
       norms = normBounds(strict, θ, threshold: threshold, prices)
-      let largest = norms.max() ?? 0
-      let close = chosen.sorted { (norms[$0], $1) > (norms[$1], $0) }.prefix(8)
-      chosen = close.filter { norms[$0] >= largest * (1 - 1e-9) }
+      chosen = StrictDual.nearLargest(norms)
     }
     let witnesses = Dictionary(
       prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first })
@@ -142,7 +140,7 @@ extension TwoLayerProgram: Certifiable {
     for price in prices {
       let bound =
         price.norm + rounding[price.group.output]
-        + strict.roundingOfWitness(price.multipliers, rowNorms: rowNorms)
+        + StrictDual.roundingOfWitness(price.multipliers, rowNorms: rowNorms, width: features)
       bounds[price.group.pattern] = max(bounds[price.group.pattern], bound)
     }
     return bounds

@@ -107,7 +107,7 @@ struct ReducedCone {
     let p = strict.combination(q, sign: 1, pattern: pattern, multipliers: multipliers)
     // What p lacks, in the metric of Q, whose eigenvalues are above δκ/2: its terms may cancel.
     let lost =
-      strict.roundingOfWitness(multipliers, rowNorms: rowNorms)
+      StrictDual.roundingOfWitness(multipliers, rowNorms: rowNorms, width: strict.x.columns)
       + Double(q.count) * Double.ulpOfOne * StrictArithmetic.norm(q)
     let bound =
       (StrictArithmetic.norm(factor.halfSolve(p)) + lost / (Self.room * κ / 2).squareRoot()) * rounding

@@ -4,14 +4,14 @@ import LinearAlgebra
 ///
 ///     max_{‖u‖ = 1} |Σ_k θ_kj σ(x_kᵀu)| = max_{‖u‖ = 1} |uᵀ Q_j u + q_jᵀu + s_j| ≤ λ,
 ///
-/// Q = a Xᵀdiag(θ)X, q = b Xᵀθ, s = c Σθ. The sums are taken in blocks of 64 rows, added up with their errors; what the
-/// blocks may have rounded is added to the maximum, which `SphereMaximum` bounds.
+/// Q = a Xᵀdiag(θ)X, q = b Xᵀθ, s = c Σθ. The sums are taken in blocks of 256 rows, each a product in whatever order, which are
+/// added up with their errors; what the blocks may have rounded is added to the maximum, which `SphereMaximum` bounds.
 struct StrictSphericalDual {
   let x: Matrix<Double>
   let activation: Polynomial
   let θ: Matrix<Double>
 
-  private static let block = 64
+  private static let block = 256
 
   /// The largest norm over all outputs, an upper bound that rounding cannot break. Cost n d² c and d³ c.
   ///
@@ -69,21 +69,19 @@ struct StrictSphericalDual {
     var sums = [CompensatedSum](repeating: CompensatedSum(), count: d * d + d)
     var partial = [Double](repeating: 0, count: d * d + d)
     for start in stride(from: 0, to: n, by: Self.block) {
-      for i in partial.indices { partial[i] = 0 }
+      let count = min(Self.block, n - start)
+      var weighted = x.selectingRows(Array(start..<start + count))
+      weighted.scaleRows(by: (start..<start + count).map { θ[$0, j] })
+      for i in 0..<d { partial[d * d + i] = (0..<count).reduce(0) { $0 + weighted[$1, i] } }
       partial.withMutablePointer { partial in
-        x.withPointer { x in
-          for k in start..<min(start + Self.block, n) where θ[k, j] != 0 {
-            let row = x + k * d
-            for i in 0..<d {
-              let factor = θ[k, j] * row[i]
-              let target = partial + i * d
-              for l in 0...i { target[l] += factor * row[l] }
-              partial[d * d + i] += factor
-            }
-          }
+        withPointers(x, weighted) { x, weighted in
+          Parallel.gemm(
+            .yes, .no, m: d, n: d, k: count, alpha: 1, a: weighted, lda: d, b: x + start * d, ldb: d, beta: 0,
+            c: partial, ldc: d)
         }
       }
-      for (i, value) in partial.enumerated() where value != 0 { sums[i] += value }
+      for i in 0..<d { for l in 0...i { sums[i * d + l] += partial[i * d + l] } }
+      for i in d * d..<d * d + d { sums[i] += partial[i] }
     }
     var quadratic = Matrix<Double>(d, d)
     for i in 0..<d {

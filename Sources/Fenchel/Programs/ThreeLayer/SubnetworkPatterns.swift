@@ -46,28 +46,45 @@ public struct SubnetworkPatterns: Sendable, Equatable {
     try ActivationPatterns.checkFinite(gates, .gates)
     try ActivationPatterns.checkFinite(x, .data)
     precondition(gates.rows == signs.rows, "one row of weights and one of signs a sub-network")
-    let vectors = Matrix(gates.rows * m, d, storage: gates.storage)
-    let first = BitMatrix(signsOf: x, timesTransposed: vectors.withUnitRows).transposed
-    let second = outputs(of: vectors, signs, on: x, first)
-    let ordered = SubnetworkPatterns(
-      gates: gates, signs: signs, first: first, second: second, isExact: isExact
-    ).ordered
-    return ordered.keeping(ordered.distinct)
+    let all = read(gates, signs, on: x, isExact: isExact)
+    return all.keeping(all.distinct)
   }
 
-  /// For each of some sub-networks the index of its pattern here, with its weights in the order of that pattern's neurons;
-  /// nil where the pattern is not among these. Cost as of `given`.
-  func places(of networks: SubnetworkSet, on x: Matrix<Double>) -> [(index: Int, vectors: [Double])?] {
-    let vectors = Matrix(networks.count * width, x.columns, storage: networks.vectors.storage).withUnitRows
-    let first = BitMatrix(signsOf: x, timesTransposed: vectors).transposed
-    let own = SubnetworkPatterns(
-      gates: networks.vectors, signs: networks.inner, first: first,
-      second: Self.outputs(
-        of: Matrix(vectors.rows, x.columns, storage: networks.vectors.storage), networks.inner, on: x, first),
-      isExact: false
-    ).ordered
+  /// The distinct patterns of some sub-networks that are active somewhere, and the place of each sub-network among them, nil of
+  /// those that are not. Cost and errors as of `given`.
+  static func placing(
+    _ networks: SubnetworkSet, on x: Matrix<Double>
+  ) throws(PatternError) -> (patterns: SubnetworkPatterns, places: [Place?]) {
+    try ActivationPatterns.checkFinite(networks.vectors, .gates)
+    let all = read(networks.vectors, networks.inner, on: x, isExact: false)
+    let patterns = all.keeping(all.distinct)
+    return (patterns, patterns.places(of: all))
+  }
+
+  /// The index of a pattern, and weights of a sub-network that has it in the order of that pattern's neurons.
+  typealias Place = (index: Int, vectors: [Double])
+
+  /// For each of some sub-networks its place among these patterns; nil where its pattern is not among them. Cost as of `given`.
+  func places(of networks: SubnetworkSet, on x: Matrix<Double>) -> [Place?] {
+    places(of: Self.read(networks.vectors, networks.inner, on: x, isExact: false))
+  }
+
+  /// The same for the patterns of each, with neurons in order.
+  private func places(of all: SubnetworkPatterns) -> [Place?] {
     let known = Dictionary((0..<count).map { (key($0), $0) }, uniquingKeysWith: { first, _ in first })
-    return (0..<own.count).map { b in known[own.key(b)].map { ($0, own.gates.row(b)) } }
+    return (0..<all.count).map { b in known[all.key(b)].map { ($0, all.gates.row(b)) } }
+  }
+
+  /// The pattern of each sub-network, with its neurons in order.
+  private static func read(
+    _ gates: Matrix<Double>, _ signs: Matrix<Double>, on x: Matrix<Double>, isExact: Bool
+  ) -> SubnetworkPatterns {
+    let vectors = Matrix(gates.rows * signs.columns, x.columns, storage: gates.storage)
+    let first = BitMatrix(signsOf: x, timesTransposed: vectors.withUnitRows).transposed
+    return SubnetworkPatterns(
+      gates: gates, signs: signs, first: first, second: outputs(of: vectors, signs, on: x, first),
+      isExact: isExact
+    ).ordered
   }
 
   /// 1[Σ_j s_j (X w_j)₊ > 0], in plain arithmetic: a bit depends on its sample and sub-network alone. Where all neurons that
@@ -79,13 +96,19 @@ public struct SubnetworkPatterns: Sendable, Equatable {
     var positive = [UInt8](repeating: 0, count: signs.rows * n)
     withPointers(x, vectors, &positive) { x, w, positive in
       Parallel.forEach(tiles: signs.rows, work: signs.rows * n * m * d) { b in
+        let rows = b * m..<(b + 1) * m
         for k in 0..<n {
-          let active = (0..<m).filter { first[b * m + $0, k] }
+          var (adding, subtracting) = (false, false)
+          for row in rows where first[row, k] {
+            if signs.storage[row] > 0 { adding = true } else { subtracting = true }
+          }
+          guard adding, subtracting else {
+            positive[b * n + k] = adding ? 1 : 0
+            continue
+          }
           var z = CompensatedSum()
-          for j in active {
-            let isMixed = active.contains { signs[b, $0] != signs[b, j] }
-            let input = isMixed ? StrictArithmetic.dot(d, x + k * d, w + (b * m + j) * d) : 1
-            z += signs[b, j] * max(input, 0)
+          for row in rows where first[row, k] {
+            z += signs.storage[row] * max(StrictArithmetic.dot(d, x + k * d, w + row * d), 0)
           }
           positive[b * n + k] = z.value > 0 ? 1 : 0
         }

@@ -42,6 +42,20 @@ public struct SubnetworkSet: Sendable, Equatable {
       signs: signs + other.signs, outputs: outputs + other.outputs)
   }
 
+  /// Those with the same pattern, sign and output added up, in the order of these; those without a place are left out.
+  func added(
+    by places: [SubnetworkPatterns.Place?]
+  ) -> (groups: [TwoLayerGroup], vectors: Matrix<Double>) {
+    var sums: [TwoLayerGroup: [Double]] = [:]
+    for (k, place) in places.enumerated() {
+      guard let place else { continue }
+      let group = TwoLayerGroup(pattern: place.index, sign: signs[k], output: outputs[k])
+      sums[group] = sums[group].map { zip($0, place.vectors).map(+) } ?? place.vectors
+    }
+    let groups = sums.keys.sorted()
+    return (groups, Matrix(groups.count, vectors.columns, storage: groups.flatMap { sums[$0] ?? [] }))
+  }
+
   /// Those longer than a share of the longest.
   func largest(above share: Double) -> SubnetworkSet {
     let norms = norms

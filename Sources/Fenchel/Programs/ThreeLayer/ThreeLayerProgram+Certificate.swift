@@ -50,29 +50,36 @@ extension ThreeLayerProgram: Certifiable {
   }
 
   /// The groups whose plain norm ‖A_rᵀθ‖ exceeds a threshold, with their norms on the cones: fast arithmetic, for choosing
-  /// multipliers. Cost 2ndmBc, and a projection for each; these end early with the deadline or after `work` multiplications in
-  /// all, and their norms hold as bounds.
+  /// multipliers. Cost ndmBc, and a projection for each; these end early with the deadline or after `work` multiplications in
+  /// all, and their norms hold as bounds. Work too little for a step of each leaves the plain norms.
   func prices(
     _ θ: Matrix<Double>, above threshold: Double, known: [TwoLayerGroup: SparseVector] = [:],
     deadline: Deadline = .none, work: Int? = nil
   ) -> [Price] {
-    let (map, cones) = (map, cones(deadline: deadline, work: work.map { $0 / max(groups, 1) }))
+    let (map, share) = (map, work.map { $0 / max(groups, 1) })
+    let step = SubnetworkPatterns.coneEntries(samples: samples, features: features, width: width)
+    let cones = known.isEmpty && share ?? step < step ? nil : cones(deadline: deadline, work: share)
     var found: [Price] = []
-    for start in stride(from: 0, to: groups, by: 1024) {
-      let all = Array(start..<min(start + 1024, groups))
-      var images = Matrix<Double>(all.count, map.width)
-      map.applyAdjoint(θ, to: all, into: &images)
-      let chosen = zip(all.indices, images.rowNorms).filter { $1 > threshold }.map(\.0)
-      var points = images.selectingRows(chosen)
-      var projections: [ConeProjection<Double>?] = chosen.map { place in
-        known[group(all[place])].map { ConeProjection(support: $0.indices, multipliers: $0.values) }
+    for start in stride(from: 0, to: patterns.count, by: max(1, 512 / outputs)) {
+      // Both signs of a pattern have one image.
+      let positive = (start..<min(start + max(1, 512 / outputs), patterns.count)).flatMap { b in
+        (0..<outputs).map { 2 * b * outputs + $0 }
       }
-      let norms = cones.project(
-        &points, ontoConesOf: chosen.map { all[$0] }, threshold: threshold, from: &projections)
-      for (q, place) in chosen.enumerated() {
+      var images = Matrix<Double>(positive.count, map.width)
+      map.applyAdjoint(θ, to: positive, into: &images)
+      let sizes = images.rowNorms
+      let rows = sizes.indices.filter { sizes[$0] > threshold }.flatMap { [$0, $0] }
+      let chosen = rows.enumerated().map { positive[$1] + ($0 % 2) * outputs }
+      var (points, norms) = (images.selectingRows(rows), rows.map { sizes[$0] })
+      var projections: [ConeProjection<Double>?] = chosen.map { r in
+        known[group(r)].map { ConeProjection(support: $0.indices, multipliers: $0.values) }
+      }
+      if let cones {
+        norms = cones.project(&points, ontoConesOf: chosen, threshold: threshold, from: &projections)
+      }
+      for (q, r) in chosen.enumerated() {
         let multipliers = projections[q].map { SparseVector(indices: $0.support, values: $0.multipliers) }
-        found.append(
-          Price(group: group(all[place]), norm: norms[q], multipliers: multipliers ?? SparseVector()))
+        found.append(Price(group: group(r), norm: norms[q], multipliers: multipliers ?? SparseVector()))
       }
     }
     return found
@@ -84,9 +91,9 @@ extension ThreeLayerProgram: Certifiable {
     θ: Matrix<Double>, known: [TwoLayerGroup: SparseVector] = [:], work: Int? = nil
   ) -> Double {
     let θ = strictLoss.feasibleDirection(θ)
-    let prices = prices(θ, above: known.isEmpty ? λ : λ * (1 + 1e-11), known: known, work: work)
-    let norm = strictDualNorm(
-      θ, Dictionary(prices.map { ($0.group, $0.multipliers) }, uniquingKeysWith: { first, _ in first }))
+    let threshold = known.isEmpty ? λ : λ * (1 + 1e-11)
+    let prices = prices(θ, above: threshold, known: known, work: work)
+    let norm = strictDualNorm(θ, threshold: threshold, prices)
     let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns)
     return strictLoss.bestScale(θ, upTo: limit).value
   }
@@ -97,42 +104,89 @@ extension ThreeLayerProgram: Certifiable {
     θ: Matrix<Double>, shownBy multipliers: [TwoLayerGroup: SparseVector], scale: Double = .infinity
   ) -> Double {
     let θ = strictLoss.feasibleDirection(θ)
-    let norm = strictDualNorm(θ, multipliers)
+    var norms = [Double](repeating: 0, count: patterns.count)
+    fill(&norms, of: Array(norms.indices), θ, multipliers)
+    let norm = norms.reduce(0, max)
     let limit = θ.largestScale(norm: norm, λ: λ, features: x.columns)
     return strictLoss.bestScale(θ, upTo: min(limit, scale)).value
   }
 
-  /// The largest ‖σA_bᵀθ_o + Rᵀα‖ over all groups, with the multipliers α ≥ 0 of some: a bound on the dual norm of θ.
-  private func strictDualNorm(_ θ: Matrix<Double>, _ multipliers: [TwoLayerGroup: SparseVector]) -> Double {
-    let (rows, images) = (SubnetworkPatterns.ConeRows(patterns), strictImages(θ))
+  /// The largest ‖σA_bᵀθ_o + Rᵀα‖ over all groups, an upper bound on the dual norm of θ, with the multipliers α ≥ 0 of the
+  /// groups whose plain norm is above a threshold.
+  ///
+  /// Large programs have those of most patterns from fast products, with the bound on their rounding added, as programs of two
+  /// layers have.
+  private func strictDualNorm(_ θ: Matrix<Double>, threshold: Double, _ prices: [Price]) -> Double {
+    let multipliers = Dictionary(
+      prices.lazy.filter { !$0.multipliers.indices.isEmpty }.map { ($0.group, $0.multipliers) },
+      uniquingKeysWith: { first, _ in first })
     var norms = [Double](repeating: 0, count: patterns.count)
+    var chosen = Array(norms.indices)
+    if Double(groups) * Double(x.count * width) > 1e8 {
+      norms = normBounds(θ, threshold: threshold, prices)
+      chosen = StrictDual.nearLargest(norms)
+    }
+    fill(&norms, of: chosen, θ, multipliers)
+    return norms.reduce(0, max)
+  }
+
+  /// For every pattern an upper bound on its norms, from fast products and what they may have rounded.
+  private func normBounds(_ θ: Matrix<Double>, threshold: Double, _ prices: [Price]) -> [Double] {
+    let strict = StrictDual(x: x, patterns: BitMatrix(samples, 0), θ: θ)
+    // √m times that of a neuron's image, and of the norm of md entries.
+    let rounding = strict.roundingOfProducts().map { $0 * Double(width) }
+    // Rows of cones are at most √m times as long as those of X.
+    let rowNorms = x.rowNorms.map { $0 * Double(width).squareRoot() }
+    var bounds = [Double](repeating: threshold + (rounding.max() ?? 0), count: patterns.count)
+    for price in prices {
+      let rows = SparseVector(
+        indices: price.multipliers.indices.map { $0 % samples }, values: price.multipliers.values)
+      let bound =
+        price.norm + rounding[price.group.output]
+        + StrictDual.roundingOfWitness(rows, rowNorms: rowNorms, width: width * features)
+      bounds[price.group.pattern] = max(bounds[price.group.pattern], bound)
+    }
+    return bounds
+  }
+
+  /// ‖σA_bᵀθ_o + Rᵀα‖, the largest over signs and outputs, of some patterns b, in plain arithmetic.
+  private func fill(
+    _ norms: inout [Double], of chosen: [Int], _ θ: Matrix<Double>,
+    _ multipliers: [TwoLayerGroup: SparseVector]
+  ) {
+    let images = strictImages(θ, of: chosen)
+    let rows = multipliers.isEmpty ? nil : SubnetworkPatterns.ConeRows(patterns)
     norms.withMutablePointer { norms in
-      Parallel.forEach(tiles: patterns.count, work: groups * features * width) { b in
+      Parallel.forEach(tiles: chosen.count, work: 2 * chosen.count * outputs * features * width) { place in
+        let b = chosen[place]
+        norms[b] = 0
         for o in 0..<outputs {
-          let q = images[b * outputs + o]
+          let q = images[place * outputs + o]
           let plain = StrictDual.norm(q)
           for sign in [1.0, -1.0] {
-            let α = multipliers[TwoLayerGroup(pattern: b, sign: sign, output: o)]
-            let norm = α.map { StrictDual.norm(shifted(q.map { sign * $0 }, by: $0, b, rows)) } ?? plain
+            var norm = plain
+            if let rows, let α = multipliers[TwoLayerGroup(pattern: b, sign: sign, output: o)] {
+              norm = StrictDual.norm(shifted(q.map { sign * $0 }, by: α, b, rows))
+            }
             norms[b] = max(norms[b], min(plain, norm))
           }
         }
       }
     }
-    return norms.reduce(0, max)
   }
 
-  /// A_bᵀθ_o for every pattern b and output o, one array each: pattern b, output o is at place b·c + o.
-  func strictImages(_ θ: Matrix<Double>) -> [[Double]] {
-    let (m, d) = (width, features)
-    let strict = StrictDual(x: x, patterns: patterns.passing.transposed, θ: θ)
-    var found = [[Double]](repeating: [], count: patterns.count * outputs)
+  /// A_bᵀθ_o for every output o of some patterns, nil for all of them: that of the pattern at place i is at place i·c + o.
+  func strictImages(_ θ: Matrix<Double>, of chosen: [Int]? = nil) -> [[Double]] {
+    let (m, d, chosen) = (width, features, chosen ?? Array(0..<patterns.count))
+    let passing = patterns.passing.selectingRows(chosen.flatMap { $0 * m..<($0 + 1) * m })
+    let strict = StrictDual(x: x, patterns: passing.transposed, θ: θ)
+    var found = [[Double]](repeating: [], count: chosen.count * outputs)
     found.withMutablePointer { found in
-      Parallel.forEach(tiles: patterns.count, work: groups * x.count * m) { b in
-        let images = (0..<m).map { strict.images(pattern: b * m + $0) }
+      Parallel.forEach(tiles: chosen.count, work: 2 * chosen.count * outputs * x.count * m) { place in
+        let images = (0..<m).map { strict.images(pattern: place * m + $0) }
         for o in 0..<outputs {
-          found[b * outputs + o] = (0..<m).flatMap { j in
-            (0..<d).map { patterns.signs[b, j] * images[j][o, $0] }
+          found[place * outputs + o] = (0..<m).flatMap { j in
+            (0..<d).map { patterns.signs[chosen[place], j] * images[j][o, $0] }
           }
         }
       }

@@ -12,17 +12,10 @@ extension ThreeLayerProgram {
   /// The point of sub-networks whose patterns are among the program's; those of one group add up, which does not raise
   /// the penalty. Nil where a pattern is missing.
   public func encode(_ networks: SubnetworkSet, θ: Matrix<Double>) -> ThreeLayerPoint? {
-    var sums: [TwoLayerGroup: [Double]] = [:]
-    for (k, place) in patterns.places(of: networks, on: x).enumerated() {
-      guard let place else { return nil }
-      let group = TwoLayerGroup(
-        pattern: place.index, sign: networks.signs[k], output: networks.outputs[k])
-      sums[group] = sums[group].map { zip($0, place.vectors).map(+) } ?? place.vectors
-    }
-    let groups = sums.keys.sorted()
-    return ThreeLayerPoint(
-      groups: groups,
-      coefficients: Matrix(groups.count, width * features, storage: groups.flatMap { sums[$0] ?? [] }), θ: θ)
+    let places = patterns.places(of: networks, on: x)
+    guard places.allSatisfy({ $0 != nil }) else { return nil }
+    let (groups, coefficients) = networks.added(by: places)
+    return ThreeLayerPoint(groups: groups, coefficients: coefficients, θ: θ)
   }
 
   /// The network that a point stands for: same predictions, same objective.
