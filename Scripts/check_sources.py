@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what the formatter does not: sizes of files and functions, forbidden words and imports, stale mutants.
+"""Checks what the formatter does not: sizes of files, functions and comments, forbidden words and imports, stale mutants.
 
     check_sources.py [FOLDER]        default: the repository's root
 Prints one line a fault, `file:line: what`, and exits 1 when there is any.
@@ -13,6 +13,7 @@ import sys
 
 FILE_LINES = 500
 FUNCTION_LINES = 80
+COMMENT_COLUMNS = 130
 FORBIDDEN = [
     (r"\bfatalError\b", "fatalError: throw a typed error, or state a broken invariant with precondition"),
     (r"\btry!", "try!: handle or rethrow the error"),
@@ -137,6 +138,9 @@ def faults_of_swift(path, text):
     lines = text.count("\n")
     if lines > FILE_LINES:
         yield 1, f"{lines} lines; at most {FILE_LINES}"
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > COMMENT_COLUMNS and line.lstrip().startswith("//"):
+            yield number, f"a comment of {len(line)} columns; at most {COMMENT_COLUMNS}"
     for match in DECLARATION.finditer(code):
         found = body(code, match.start(), match[1])
         if found:

@@ -2,7 +2,8 @@ import ConvexOptimization
 import Fenchel
 import LinearAlgebra
 
-/// Images as a gated network's outputs are linear in: (1[x̃ᵀg_1 > 0] x̃, …, 1[x̃ᵀg_P > 0] x̃) with x̃ = (x, 1), made batch by batch.
+/// Images as a gated network's outputs are linear in: (1[x̃ᵀg_1 > 0] x̃, …, 1[x̃ᵀg_P > 0] x̃) with x̃ = (x, 1), made batch by
+/// batch.
 struct GatedSamples: SampleSource {
   private var inner: MemorySamples<Float>
   /// P × (d + 1).

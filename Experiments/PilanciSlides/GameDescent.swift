@@ -6,8 +6,8 @@ import LinearAlgebra
 ///
 ///     min_W max_A  ‖W‖_F² + Σ_j s_j (‖X a_j‖² − ‖W a_j‖²) − β Σ_j ‖a_j‖²,
 ///
-/// the noise being white, so that the generator's pictures have the second moments WᵀW. The value of the inner problem is that of the
-/// constraint ‖XᵀX − WᵀW‖₂ ≤ β: 0 where it holds, and ∞. All is divided by σ_max(X)².
+/// the noise being white, so that the generator's pictures have the second moments WᵀW. The value of the inner problem is that
+/// of the constraint ‖XᵀX − WᵀW‖₂ ≤ β: 0 where it holds, and ∞. All is divided by σ_max(X)².
 package struct GameDescent: DescentModel {
   /// XᵀX and (XᵀX − βI)₊, divided by σ_max².
   private let moments: Matrix<Double>

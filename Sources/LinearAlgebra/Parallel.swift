@@ -53,8 +53,8 @@ public enum Parallel {
     if let failure = failures.lazy.compactMap(\.self).first { throw failure }
   }
 
-  /// The same for tiles that take about `work` multiplications in all: runs them in order on this thread where
-  /// calling other threads (a few µs, more where they sleep) would cost more than it saves. The results are the same bits either way.
+  /// The same for tiles that take about `work` multiplications in all: runs them in order on this thread where calling other
+  /// threads (a few µs, more where they sleep) would cost more than it saves. The results are the same bits either way.
   public static func forEach(tiles: Int, work: Int, _ body: (Int) -> Void) {
     guard work < 100_000 else { return forEach(tiles: tiles, body) }
     _ = singleThreadedBLAS

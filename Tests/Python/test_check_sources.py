@@ -37,6 +37,11 @@ class CheckSources(unittest.TestCase):
         self.assertEqual(faults(long), [])
         self.assertEqual(faults(long.replace("  g()\n", "  g()\n  g()\n", 1)), ["a function"])
 
+    def test_comments_fit_a_line(self):
+        self.assertEqual(faults("  // " + "λ" * 125 + "\n"), [])
+        self.assertEqual(faults("  // " + "λ" * 126 + "\n"), ["a comment"])
+        self.assertEqual(faults('let s = "' + "λ" * 130 + '"\n'), [])
+
     def test_requirements_have_no_body(self):
         body = "  func a() -> Int\n  var b: Int { get }\n  init(x: Int)\n"
         self.assertEqual(faults("protocol P {\n" + body + "}\n" + "struct S {\n" + "  let x = 1\n" * 90 + "}\n"), [])

@@ -9,9 +9,9 @@ import LinearAlgebra
 /// in robustness and optimization*, §5). Any M ≥ 0 gives an upper bound.
 ///
 /// By the alternating direction method of multipliers (Boyd et al. 2011, §3) on copies of U, one of them positive semidefinite,
-/// and of A U Aᵀ, non-negative, over-relaxed. In the coordinates u = T y of a metric in which the cone is as wide in one direction
-/// as in another, some hundred steps find the first two digits for cones however narrow; U and M come to full accuracy slowly.
-/// Cost of a step: 4kd² + 4k²d + 25d³ for k rows in dimension d. Held: 3k² + 12d² numbers.
+/// and of A U Aᵀ, non-negative, over-relaxed. In the coordinates u = T y of a metric in which the cone is as wide in one
+/// direction as in another, some hundred steps find the first two digits for cones however narrow; U and M come to full
+/// accuracy slowly. Cost of a step: 4kd² + 4k²d + 25d³ for k rows in dimension d. Held: 3k² + 12d² numbers.
 package struct DoublyNonnegativeMethod: Sendable {
   /// T: d × d.
   private let metric: Matrix<Double>

@@ -218,7 +218,8 @@ extension GlobalBounding {
   /// What maxima are raised by: where they are known to rounding, other cones come as near only after very many cuts.
   private static var rooms: [Double] { [1e-6, exactness / 2, 1e-3] }
 
-  /// A length raised until `ConeCheck` shows it, so that no bound is told which `verify` would not find; infinite where it does not.
+  /// A length raised until `ConeCheck` shows it, so that no bound is told which `verify` would not find; infinite where it does
+  /// not.
   private func shown(_ length: Double, _ c: [Double], cones: Int, until deadline: Deadline) -> Double {
     for room in Self.rooms where !deadline.hasPassed {
       let raised = length * (1 + room)

@@ -84,7 +84,8 @@ public struct Table: Sendable {
     throw DataError.unsuitable(source: source, "there is no column \(quoted(reference)): \(known)")
   }
 
-  /// A table of the rows with the given indices, in that order; messages name them as rows of this table's data. Cost: rows times columns.
+  /// A table of the rows with the given indices, in that order; messages name them as rows of this table's data. Cost: rows
+  /// times columns.
   public func selectingRows(_ indices: [Int]) -> Table {
     var result = self
     var shared: (original: Int, array: NumericArray)?

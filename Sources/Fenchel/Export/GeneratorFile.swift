@@ -3,8 +3,8 @@ import LinearAlgebra
 /// A trained generator of pictures as a file: its stages, and what its training came to.
 ///
 /// The file is safetensors, as model files are. Of stage S it has the mean picture `stage.S.mean` (size²), the
-/// `stage.S.directions` (r × size²) and the tensors `stage.S.layer.N.NAME` of the network; JSON texts `stages` and `report` are in
-/// the metadata. Weights are kept in double precision: what is read makes the same pictures, bit for bit.
+/// `stage.S.directions` (r × size²) and the tensors `stage.S.layer.N.NAME` of the network; JSON texts `stages` and `report` are
+/// in the metadata. Weights are kept in double precision: what is read makes the same pictures, bit for bit.
 public struct GeneratorFile: Sendable, Equatable {
   public var generator: ProgressiveGenerator
   /// What the training came to.

@@ -20,12 +20,12 @@ public struct GenerativeResult: Sendable {
 ///
 ///     ½‖f(A) − G*‖_F² + (λ/2)(‖W₁‖_F² + ‖W₂‖_F²),   f(A) = (A W₁)₊ W₂,
 ///
-/// by the program of ReLU networks, whose neurons feed one direction of G* each; its certificate is of these. The residual says how far
-/// it is from the constraint f(A) = G*, which small λ brings about.
+/// by the program of ReLU networks, whose neurons feed one direction of G* each; its certificate is of these. The residual says
+/// how far it is from the constraint f(A) = G*, which small λ brings about.
 ///
-/// A run that meets its limit in time (`TrainingSettings.timeLimit`) or is cancelled ends after the stage that it is in, whose network is
-/// the best so far: the generator has the stages up to there, at least one. Of the time left a stage of a ReLU generator has an equal
-/// part with those that follow.
+/// A run that meets its limit in time (`TrainingSettings.timeLimit`) or is cancelled ends after the stage that it is in, whose
+/// network is the best so far: the generator has the stages up to there, at least one. Of the time left a stage of a ReLU
+/// generator has an equal part with those that follow.
 ///
 /// Errors: `GenerativeError`, `DataError` for sizes above that of the images, those of training.
 public struct GenerativeTraining {
@@ -268,9 +268,9 @@ extension GenerativeTraining {
 
   /// Bounds on min ‖W₁‖_F² + ‖W₂‖_F² s.t. (A W₁)₊W₂ = T, of networks of any width.
   ///
-  /// From above: with A W = T and W = Σ σ_j u_j v_jᵀ the neurons ±√σ_j u_j with ±√σ_j v_j put out T, as t₊ − (−t)₊ = t, and weigh 4‖W‖_*.
-  /// From below: ‖w₁‖² + ‖w₂‖² ≥ 2‖w₁‖‖w₂‖ ≥ 2⟨Θ, (Aw₁)₊w₂ᵀ⟩ for every Θ with σ_max(Θ) ≤ 1/σ_max(A); the sum over all neurons is 2⟨Θ, T⟩,
-  /// at most 2‖T‖_*/σ_max(A). Nil where no W is exact.
+  /// From above: with A W = T and W = Σ σ_j u_j v_jᵀ the neurons ±√σ_j u_j with ±√σ_j v_j put out T, as t₊ − (−t)₊ = t, and
+  /// weigh 4‖W‖_*. From below: ‖w₁‖² + ‖w₂‖² ≥ 2‖w₁‖‖w₂‖ ≥ 2⟨Θ, (Aw₁)₊w₂ᵀ⟩ for every Θ with σ_max(Θ) ≤ 1/σ_max(A); the sum over
+  /// all neurons is 2⟨Θ, T⟩, at most 2‖T‖_*/σ_max(A). Nil where no W is exact.
   private func exactWeights(_ a: Matrix<Double>, _ target: Matrix<Double>) throws -> GenerativeReport.Bounds?
   {
     guard case .dense(let linear)? = try leastSquares(a, target).network.layers.first else { return nil }

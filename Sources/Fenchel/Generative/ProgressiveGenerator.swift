@@ -45,8 +45,8 @@ public struct ProgressiveGenerator: Sendable, Equatable {
   /// k.
   public let noiseDimensions: Int
 
-  /// The pictures of every stage for noise Z: n × k, those of one stage n × size². Cost: 2n times the weights and directions of all
-  /// stages.
+  /// The pictures of every stage for noise Z: n × k, those of one stage n × size². Cost: 2n times the weights and directions of
+  /// all stages.
   public func pictures(_ noise: Matrix<Double>) -> [Matrix<Double>] {
     precondition(
       noise.columns == noiseDimensions, "noise of \(noise.columns) dimensions, not \(noiseDimensions)")

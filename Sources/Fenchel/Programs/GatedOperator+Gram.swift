@@ -118,8 +118,8 @@ extension GatedOperator {
     }
   }
 
-  /// T ← Sᵀ diag(h) S, s_p = D_i X v_p, summed over the rows of each sample: tiles of samples are multiplied, masked and weighted, and added to the tiles of
-  /// T while they are in cache. Cost nmd + nm²/2.
+  /// T ← Sᵀ diag(h) S, s_p = D_i X v_p, summed over the rows of each sample: tiles of samples are multiplied, masked and
+  /// weighted, and added to the tiles of T while they are in cache. Cost nmd + nm²/2.
   public func normalMatrix(
     of groups: [Int], vectors v: Matrix<Element>, weights h: [Element], into t: inout Matrix<Element>
   ) {

@@ -1,8 +1,8 @@
 import ConvexOptimization
 import LinearAlgebra
 
-/// Makes a sum of weighted parts smaller without raising ℓ(F) + λ Σ t_m, where F_o = Σ_{m: output o} t_m c_m with t ≥ 0: parts are
-/// neurons or sub-networks of unit size, their weights t what these add to the penalty.
+/// Makes a sum of weighted parts smaller without raising ℓ(F) + λ Σ t_m, where F_o = Σ_{m: output o} t_m c_m with t ≥ 0: parts
+/// are neurons or sub-networks of unit size, their weights t what these add to the penalty.
 struct ContributionPruning {
   let loss: any Loss<Double>
   let λ: Double
@@ -71,8 +71,8 @@ struct ContributionPruning {
     return columns
   }
 
-  /// Whether columns are certainly independent: the Gram matrix of the same of length one, less 10⁻⁶ I, is positive definite. Half
-  /// the operations of a QR decomposition, by faster kernels.
+  /// Whether columns are certainly independent: the Gram matrix of the same of length one, less 10⁻⁶ I, is positive definite.
+  /// Half the operations of a QR decomposition, by faster kernels.
   private static func areIndependent(_ columns: Matrix<Double>) -> Bool {
     guard columns.columns <= columns.rows else { return false }
     var gram = matrixProduct(columns, .yes, columns, .no)

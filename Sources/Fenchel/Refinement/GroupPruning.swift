@@ -19,8 +19,8 @@ package struct GroupPruning {
     (self.program, self.norm) = (program, norm)
   }
 
-  /// A point with an objective not above that of `point`, to rounding; the same point where that would take long. Cost n d m, one evaluation of the loss for each of m
-  /// groups, and n m² for the groups of an output.
+  /// A point with an objective not above that of `point`, to rounding; the same point where that would take long. Cost n d m,
+  /// one evaluation of the loss for each of m groups, and n m² for the groups of an output.
   package func pruned(_ point: TwoLayerPoint) throws(FactorisationError) -> TwoLayerPoint {
     let norms = (0..<point.groups.count).map { norm(point.coefficients.row($0)) }
     let live = norms.indices.filter { norms[$0] > 0 }

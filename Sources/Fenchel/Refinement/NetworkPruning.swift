@@ -3,10 +3,10 @@ import LinearAlgebra
 
 /// Makes a network of neurons smaller without ever raising its objective ℓ(F) + λ Σ ‖u_m‖.
 ///
-/// Three steps: neurons of one pattern, sign and output are added up; neurons whose removal lowers the objective go;
-/// and while the contributions c_m = σ_m (X û_m)₊, û = u/‖u‖, of one output's neurons are linearly dependent, weight
-/// moves along the dependence until a neuron vanishes. Contributions are summed over the rows of each sample. So at most rank ≤ n neurons stay for each output (Mishkin &
-/// Pilanci 2023, *Optimal sets and solution paths of ReLU networks*, §4: an optimum needs no more).
+/// Three steps: neurons of one pattern, sign and output are added up; neurons whose removal lowers the objective go; and while
+/// the contributions c_m = σ_m (X û_m)₊, û = u/‖u‖, of one output's neurons are linearly dependent, weight moves along the
+/// dependence until a neuron vanishes. Contributions are summed over the rows of each sample. So at most rank ≤ n neurons stay
+/// for each output (Mishkin & Pilanci 2023, *Optimal sets and solution paths of ReLU networks*, §4: an optimum needs no more).
 public struct NetworkPruning: Sendable {
   private let x: Matrix<Double>
   private let loss: any Loss<Double>

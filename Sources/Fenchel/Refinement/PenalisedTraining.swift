@@ -1,14 +1,14 @@
 import ConvexOptimization
 import LinearAlgebra
 
-/// Trains a network of parallel sub-networks at a size where cones are too many to project on: by the program with hinges in their
-/// place (`PenalisedProgram`), over given patterns.
+/// Trains a network of parallel sub-networks at a size where cones are too many to project on: by the program with hinges in
+/// their place (`PenalisedProgram`), over given patterns.
 ///
-/// Its solution lies outside of the cones by as much as that pays, and the sub-networks that have its weights are another function
-/// than the program's: a network in patterns of its own. A local training goes on from there; then the program is solved once
-/// more with the network's patterns among its own, from where it stood. What comes out is an ordinary network with its own objective, and a
-/// lower bound on every network in all of these patterns, its own included: no hinge is paid in the cones. This is repeated while the network
-/// gains by it.
+/// Its solution lies outside of the cones by as much as that pays, and the sub-networks that have its weights are another
+/// function than the program's: a network in patterns of its own. A local training goes on from there; then the program is
+/// solved once more with the network's patterns among its own, from where it stood. What comes out is an ordinary network with
+/// its own objective, and a lower bound on every network in all of these patterns, its own included: no hinge is paid in the
+/// cones. This is repeated while the network gains by it.
 public struct PenalisedTraining {
   let x: Matrix<Double>
   let loss: any Loss<Double>

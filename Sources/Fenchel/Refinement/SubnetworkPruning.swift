@@ -3,11 +3,11 @@ import LinearAlgebra
 
 /// Makes a network of parallel sub-networks smaller without ever raising its objective, as `NetworkPruning` does for neurons.
 ///
-/// A sub-network z_k(X) = σ_k (Σ_j s_kj (X u_kj)₊)₊ grows with its weights in proportion, as its penalty λ t_k does: t_k = ‖u_k‖ with
-/// columns of norm one, Σ_j ‖u_kj‖ with first layers in the Frobenius ball. On the cone of one pattern of both layers z is linear.
-/// So sub-networks of one pattern, sign and output add up; those whose removal lowers the objective go; and while the
-/// contributions z_k/t_k of an output are linearly dependent, weight moves along the dependence until one vanishes. At most n
-/// are left for each output.
+/// A sub-network z_k(X) = σ_k (Σ_j s_kj (X u_kj)₊)₊ grows with its weights in proportion, as its penalty λ t_k does: t_k =
+/// ‖u_k‖ with columns of norm one, Σ_j ‖u_kj‖ with first layers in the Frobenius ball. On the cone of one pattern of both
+/// layers z is linear. So sub-networks of one pattern, sign and output add up; those whose removal lowers the objective go; and
+/// while the contributions z_k/t_k of an output are linearly dependent, weight moves along the dependence until one vanishes.
+/// At most n are left for each output.
 public struct SubnetworkPruning: Sendable {
   private let x: Matrix<Double>
   private let loss: any Loss<Double>

@@ -6,7 +6,8 @@ import LinearAlgebra
 ///
 ///     ℓ(F) + (λ/2) Σ_i (‖w_i‖² + a_i²),   F_j = S Σ_{i: output j} a_i (X w_i)₊,
 ///
-/// S the sums over the rows of each sample, mostly the identity. With r = Sᵀ∇ℓ(F) and h_i = Xᵀ D_i r the gradients are a_i h_i + λ w_i and w_iᵀh_i + λ a_i.
+/// S the sums over the rows of each sample, mostly the identity. With r = Sᵀ∇ℓ(F) and h_i = Xᵀ D_i r the gradients are
+/// a_i h_i + λ w_i and w_iᵀh_i + λ a_i.
 ///
 /// Samples are cut into tiles that depend on the sizes only; each tile has a sum of its own, and these are added in
 /// the order of the tiles: the same bits for any number of threads. Memory: a byte for each sample and neuron.

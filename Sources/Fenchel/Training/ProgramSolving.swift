@@ -3,10 +3,10 @@ import LinearAlgebra
 
 /// Solves a two-layer program by the solver that a person chose, or by the one that suits the program.
 ///
-/// Programs with a differentiable loss are group lassos, with cones or without: Newton's method where its matrices are
-/// small, without cones up to a few thousand samples, beyond that accelerated gradients. Gated ones take the precision
-/// asked for: single precision ends near a relative gap of 1e-5, so tighter tolerances take Double, as numbers outside
-/// its range do; where Float stalls early, Double goes on. Piecewise linear losses need the interior-point method, which also goes on where the
+/// Programs with a differentiable loss are group lassos, with cones or without: Newton's method where its matrices are small,
+/// without cones up to a few thousand samples, beyond that accelerated gradients. Gated ones take the precision asked for:
+/// single precision ends near a relative gap of 1e-5, so tighter tolerances take Double, as numbers outside its range do; where
+/// Float stalls early, Double goes on. Piecewise linear losses need the interior-point method, which also goes on where the
 /// others stall on a program with cones, and whose point these take up again where it stalls too; both compute in Double.
 struct ProgramSolving {
   var solver = SolverChoice.auto

@@ -22,7 +22,8 @@ struct SharedFit: Sendable {
 }
 
 extension Fitting {
-  /// Fits a ReLU network whose neurons feed all outputs, over the patterns and from the fit of a neighbouring λ where there is one.
+  /// Fits a ReLU network whose neurons feed all outputs, over the patterns and from the fit of a neighbouring λ where there is
+  /// one.
   ///
   /// Patterns that are to be refined are those of the network with separate outputs at the same λ, at which the search begins:
   /// the result is never worse than that network, nor than none. (`train` improves a network with separate outputs further as

@@ -23,8 +23,8 @@ public struct TrainingProblem: Sendable {
 
   /// The problem of some training data under some settings.
   ///
-  /// Errors: `TrainingError` where loss and task do not fit, targets are missing or, for counts, negative, all weights are 0, or numbers are
-  /// too large or features all too small; `LossError` for parameters outside their range.
+  /// Errors: `TrainingError` where loss and task do not fit, targets are missing or, for counts, negative, all weights are 0,
+  /// or numbers are too large or features all too small; `LossError` for parameters outside their range.
   public init(_ data: Dataset<Double>, settings: TrainingSettings) throws {
     let kind = settings.loss ?? Self.defaultLoss(data.schema)
     let scaled = settings.standardise

@@ -4,8 +4,9 @@ import RealModule
 /// the places of the best trials have a density l, those of the others a density g, and of some places drawn from l the one
 /// with the largest l/g is next, which maximises the expected improvement. Dimensions are independent.
 ///
-/// Of n trials the ⌈0.15n⌉ best make l, the paper's share, at most 25. Densities are means of Gaussians cut to [0, 1] at the places, as wide as
-/// the farther neighbour is distant, and of one even part; of choices, counts with one more for each. Cost 24n.
+/// Of n trials the ⌈0.15n⌉ best make l, the paper's share, at most 25. Densities are means of Gaussians cut to [0, 1] at the
+/// places, as wide as the farther neighbour is distant, and of one even part; of choices, counts with one more for each. Cost
+/// 24n.
 struct ParzenSearch {
   private let good, bad: Density
 

@@ -1,7 +1,7 @@
 import CKernels
 
-/// Intervals for t_i = Σ_m |x_iᵀw_m| of neurons of which only z = Σ x_iᵀw_m, q = Σ (x_iᵀw_m)²/‖w_m‖ and τ = Σ‖w_m‖ are known, where
-/// l ≤ x_iᵀw/‖w‖ ≤ u:
+/// Intervals for t_i = Σ_m |x_iᵀw_m| of neurons of which only z = Σ x_iᵀw_m, q = Σ (x_iᵀw_m)²/‖w_m‖ and τ = Σ‖w_m‖ are known,
+/// where l ≤ x_iᵀw/‖w‖ ≤ u:
 ///
 ///     max(|z|, (2q − (u + l)z)/(u − l)) ≤ t_i ≤ min(√(τq), ((u + l)z − 2luτ)/(u − l))
 ///

@@ -22,8 +22,9 @@ struct RestrictedProblem<Element: Scalar>: Sendable {
     }
   }
 
-  /// Row r of W ← the prox of τλ‖·‖ at z_r, in the metric of the whole problem; without one (1 − τλ/‖p_r‖)₊ p_r with p_r = z_r, or its projection onto the cone of r.
-  /// `projections` are the starts of these, and become what was found. Returns ‖w_r‖ for every row.
+  /// Row r of W ← the prox of τλ‖·‖ at z_r, in the metric of the whole problem; without one (1 − τλ/‖p_r‖)₊ p_r with p_r = z_r,
+  /// or its projection onto the cone of r. `projections` are the starts of these, and become what was found. Returns ‖w_r‖ for
+  /// every row.
   func prox(
     _ z: Matrix<Element>, step τ: Element, into w: inout Matrix<Element>,
     projections: inout [ConeProjection<Element>?]

@@ -63,9 +63,9 @@ public struct ConicNuclearSolver: Solver {
     best.θ = θ
   }
 
-  /// Bytes that solving the program takes, about, beside X: two copies of it, one of them transposed, and a dozen matrices of order d
-  /// for each thread in the certificate; the images of all patterns; activations of as many neurons as patterns or three an
-  /// output and sample.
+  /// Bytes that solving the program takes, about, beside X: two copies of it, one of them transposed, and a dozen matrices of
+  /// order d for each thread in the certificate; the images of all patterns; activations of as many neurons as patterns or
+  /// three an output and sample.
   public static func bytes(_ program: ConicNuclearProgram) -> Int {
     let relu = program.relu
     let (n, d, c) = (Double(relu.rows), Double(relu.features), Double(relu.outputs))

@@ -132,8 +132,8 @@ struct ReducedCone {
     }
   }
 
-  /// An orthonormal basis of ℝʳ whose first vector points to a local maximum of b, which some turns reach from a vertex: cones that
-  /// are narrow have little width across it.
+  /// An orthonormal basis of ℝʳ whose first vector points to a local maximum of b, which some turns reach from a vertex: cones
+  /// that are narrow have little width across it.
   func axes(along start: Vertex) -> Matrix<Double> {
     var vertex = start
     var state = makeRoom()

@@ -3,8 +3,8 @@ import LinearAlgebra
 
 /// The maps A and R of a three-layer program for all groups at once: u ↦ F, and u ↦ the sides of its rows' inputs.
 ///
-/// All of them follow from the products of X with the m vectors of each group, inputs Z: Gm × n. The rows of a group are n for each
-/// neuron, (2D_j − I) X u_j, and n of the second layer, (2E − I) Σ_j s_j D_j X u_j, where more than one neuron is active.
+/// All of them follow from the products of X with the m vectors of each group, inputs Z: Gm × n. The rows of a group are n for
+/// each neuron, (2D_j − I) X u_j, and n of the second layer, (2E − I) Σ_j s_j D_j X u_j, where more than one neuron is active.
 struct PenalisedMap {
   private let x: Matrix<Double>
   private let loss: any Loss<Double>
@@ -107,8 +107,8 @@ struct PenalisedMap {
       loss: value, slope: slope, θ: θ, violation: violations.reduce(0, +), ascent: images(z))
   }
 
-  /// Twice the Bregman distance of the smoothed hinges φ, φ(r₊) − φ(r) − φ′(r)(r₊ − r), row by row; a distance is never negative. Cost: a
-  /// pass over the rows.
+  /// Twice the Bregman distance of the smoothed hinges φ, φ(r₊) − φ(r) − φ′(r)(r₊ − r), row by row; a distance is never
+  /// negative. Cost: a pass over the rows.
   func twiceBregman(
     at next: Place, from place: Place, _ ρ: Double, _ μ: Double, _ multipliers: [Double]
   ) -> Double {

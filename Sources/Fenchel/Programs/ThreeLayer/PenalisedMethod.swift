@@ -5,13 +5,13 @@ import LinearAlgebra
 ///
 ///     ℓ(F) + λ Σ_g ‖u_g‖ + Σ_g Σ_k max_{0 ≤ β ≤ ρ} (−β (R_g u_g)_k − (μ/2)(β − α_gk)²),
 ///
-/// and every `interval` steps α ← β at u: the method of multipliers, whose hinges are smooth for every μ and exact in the end, so that μ
-/// is chosen for speed alone. The momentum is kept where α moves: to begin anew each time takes many times as many steps. A step
-/// takes two products with X for each group, 4ndm, and a pass over its rows. Where α moves, β shows −∇ℓ(F) to be nearly feasible,
-/// and so a lower bound.
+/// and every `interval` steps α ← β at u: the method of multipliers, whose hinges are smooth for every μ and exact in the end,
+/// so that μ is chosen for speed alone. The momentum is kept where α moves: to begin anew each time takes many times as many
+/// steps. A step takes two products with X for each group, 4ndm, and a pass over its rows. Where α moves, β shows −∇ℓ(F) to be
+/// nearly feasible, and so a lower bound.
 ///
-/// The step 1/L is accepted where the smooth part lies below its parabola of curvature L; inputs of extrapolated points are combined
-/// from those of the last two, so that this costs no product unless a step is refused.
+/// The step 1/L is accepted where the smooth part lies below its parabola of curvature L; inputs of extrapolated points are
+/// combined from those of the last two, so that this costs no product unless a step is refused.
 struct PenalisedMethod {
   private let penalised: PenalisedProgram
   private let map: PenalisedMap

@@ -6,9 +6,9 @@ import LinearAlgebra
 ///     min ℓ(F) + λ Σ_g ‖u_g‖ + ρ Σ_g Σ_k (−R_g u_g)_k₊,
 ///     max_θ −ℓ*(−θ)   subject to   ‖A_gᵀθ + R_gᵀα_g‖ ≤ λ for some 0 ≤ α_g ≤ ρ,
 ///
-/// with the map A_g and the rows R_g of the cone of each group. Whoever lies in the cones pays no hinge: the optimum is never above that
-/// of `ThreeLayerProgram` over the same patterns, and equals it where ρ is at least the largest multiplier there. Points may
-/// lie outside of the cones, where F is not what their sub-networks give: their value is that of no network.
+/// with the map A_g and the rows R_g of the cone of each group. Whoever lies in the cones pays no hinge: the optimum is never
+/// above that of `ThreeLayerProgram` over the same patterns, and equals it where ρ is at least the largest multiplier there.
+/// Points may lie outside of the cones, where F is not what their sub-networks give: their value is that of no network.
 public struct PenalisedProgram: Sendable {
   /// The program with cones.
   public let program: ThreeLayerProgram

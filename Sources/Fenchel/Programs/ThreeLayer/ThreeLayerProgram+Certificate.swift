@@ -133,10 +133,10 @@ extension ThreeLayerProgram: Certifiable {
   /// For every pattern an upper bound on its norms, from fast products and what they may have rounded.
   private func normBounds(_ θ: Matrix<Double>, threshold: Double, _ prices: [Price]) -> [Double] {
     let strict = StrictDual(x: x, patterns: BitMatrix(samples, 0), θ: θ)
-    // √m times that of a neuron's image, and of the norm of md entries.
-    let rounding = strict.roundingOfProducts().map { $0 * Double(width) }
-    // Rows of cones are at most √m times as long as those of X.
-    let rowNorms = x.rowNorms.map { $0 * Double(width).squareRoot() }
+    // Images and rows of cones are at most √m times as long as those of one neuron, and norms are of m times as many entries.
+    let root = Double(width).squareRoot()
+    let rounding = strict.roundingOfProducts().map { $0 * Double(width) * root }
+    let rowNorms = x.rowNorms.map { $0 * root }
     var bounds = [Double](repeating: threshold + (rounding.max() ?? 0), count: patterns.count)
     for price in prices {
       let rows = SparseVector(
